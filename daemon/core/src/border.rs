@@ -1,0 +1,142 @@
+//! The border of the core: what comes in, what goes out, and what a data plane must offer.
+
+use crate::config::{LinkConfig, LinkId, MeshConfig};
+use crate::counters::Counters;
+use crate::fib::FibChange;
+use crate::frame::Frame;
+use crate::time::Duration;
+use packet::{MacAddr, Vid};
+
+/// What the shell tells the control side.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A hard interface is usable, or its MAC, MTU or kind changed.
+    LinkUp(LinkId, LinkConfig),
+    /// A hard interface is gone.
+    LinkDown(LinkId),
+    /// A mesh frame that the data plane left to the control side, Ethernet header included.
+    LinkRx(LinkId, Frame),
+    /// A client frame from the mesh interface that the data plane left to the control side.
+    HostRx(Frame),
+    /// New settings.
+    Configure(MeshConfig),
+    /// Send a mesh echo request.
+    Echo(Echo),
+    /// Time passed; nothing else happened.
+    Tick,
+}
+
+/// A mesh echo request to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Echo {
+    /// Originator asked.
+    pub dst: MacAddr,
+    /// TTL, 50 for a ping, 1 and up for a traceroute.
+    pub ttl: u8,
+    /// Identifies the asker.
+    pub uid: u8,
+    /// Counts requests.
+    pub seqno: u16,
+    /// Ask every hop to write its address down.
+    pub record_route: bool,
+}
+
+/// What the control side wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a frame out of a hard interface, Ethernet header included.
+    LinkTx(LinkId, Frame),
+    /// Deliver a client frame to the mesh interface.
+    HostTx(Frame),
+    /// Let the data plane decide again about a mesh packet, as if it had come in on the link: a
+    /// reassembled one.
+    LinkAgain(LinkId, Frame),
+    /// Let the data plane decide again about a client frame; its source is known now.
+    HostAgain(Frame),
+    /// Change the forwarding table.
+    Fib(FibChange),
+    /// Something that people or programs may want to know.
+    Event(Event),
+}
+
+/// Something that people or programs may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A neighbour was heard for the first time.
+    NeighborNew {
+        /// Where it is heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+    },
+    /// A neighbour was given up.
+    NeighborGone {
+        /// Where it was heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+    },
+    /// An originator got its first route.
+    OriginatorNew(MacAddr),
+    /// An originator lost its last route.
+    OriginatorGone(MacAddr),
+    /// A client moved here from another node, or away from here.
+    ClientRoamed {
+        /// The client.
+        client: MacAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// True if it came to us.
+        to_us: bool,
+    },
+    /// An answer to an echo request.
+    Echo(EchoAnswer),
+    /// A neighbour speaks the other routing algorithm on this link; said once per neighbour and hour.
+    OtherAlgorithm {
+        /// Where it is heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+    },
+    /// A table is full and turns newcomers away; said at most once a minute per table.
+    TableFull(&'static str),
+    /// No hard interface is left; the node is alone.
+    NoLink,
+}
+
+/// What an echo request brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EchoAnswer {
+    /// Who answered.
+    pub from: MacAddr,
+    /// Copied from the request.
+    pub uid: u8,
+    /// Copied from the request.
+    pub seqno: u16,
+    /// TTL left in the answer.
+    pub ttl: u8,
+    /// The request's TTL ran out at `from`.
+    pub ttl_exceeded: bool,
+    /// Hops written down, empty without record route.
+    pub route: alloc::vec::Vec<MacAddr>,
+    /// Set by the shell, which knows when the request left.
+    pub rtt: Option<Duration>,
+}
+
+/// What stands behind the border on the packet side: the portable plane (packet sockets and a
+/// TAP device) now, an in-kernel plane later. It receives, decides by the forwarding table alone,
+/// and hands the control side what it cannot decide ([`Input::LinkRx`], [`Input::HostRx`]).
+pub trait DataPlane {
+    /// Takes a change of the forwarding table in.
+    fn apply(&mut self, change: &FibChange);
+    /// Sends a finished frame out of a hard interface.
+    fn inject_link(&mut self, link: LinkId, frame: Frame);
+    /// Delivers a client frame to the mesh interface.
+    fn inject_host(&mut self, frame: Frame);
+    /// Decides about a mesh packet again.
+    fn again_link(&mut self, link: LinkId, frame: Frame);
+    /// Decides about a client frame again; its source is known now.
+    fn again_host(&mut self, frame: Frame);
+    /// What the plane counted.
+    fn counters(&self) -> Counters;
+}

@@ -1,0 +1,233 @@
+//! Counters, and the named reason of every dropped frame.
+
+/// Makes an enum whose variants have a stable name and one counter each.
+macro_rules! counted {
+    ($(#[$meta:meta])* $enum:ident { $($(#[$vmeta:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $enum { $($(#[$vmeta])* $variant,)* }
+
+        impl $enum {
+            /// All of them, in the order they are listed to people.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name shown to people and programs.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+counted! {
+    /// Why a frame went no further.
+    Drop {
+        /// Shorter than its header.
+        Short = "short",
+        /// Version byte is not 15.
+        Version = "version",
+        /// A type that nobody may forward.
+        UnknownType = "unknown_type",
+        /// A forwardable type that we do not know, addressed to us.
+        UnknownForUs = "unknown_for_us",
+        /// Ethernet destination is not the interface that heard it.
+        NotForUs = "not_for_us",
+        /// Ethernet source or destination is impossible for this type.
+        BadAddress = "bad_address",
+        /// A frame with an outer VLAN tag; the mesh never sends those.
+        OuterTag = "outer_tag",
+        /// It came from one of our own interfaces.
+        OwnSource = "own_source",
+        /// An originator message of ours came back; it was counted as echo if it is one.
+        OwnOgm = "own_ogm",
+        /// We were its previous sender.
+        OwnRebroadcast = "own_rebroadcast",
+        /// Marked for its originator only.
+        NotBestNextHop = "not_best_next_hop",
+        /// The sequence number is inside a protected window.
+        SeqnoProtected = "seqno_protected",
+        /// Transmit quality 0.
+        ZeroTq = "zero_tq",
+        /// The next hop's way leads back to us.
+        LoopGuard = "loop_guard",
+        /// The relay that we heard it from has no route itself.
+        UnknownRelay = "unknown_relay",
+        /// Speaks B.A.T.M.A.N. V, we run IV.
+        OtherAlgorithm = "other_algorithm",
+        /// The table of originators is full of better ones.
+        OriginatorsFull = "originators_full",
+        /// This neighbour invents originators too fast.
+        OriginatorRate = "originator_rate",
+        /// The queue of OGMs to forward is full.
+        OgmQueueFull = "ogm_queue_full",
+        /// TTL ran out.
+        Ttl = "ttl",
+        /// No originator of that address is known.
+        UnknownOriginator = "unknown_originator",
+        /// The originator is known, but no way leads there.
+        NoRoute = "no_route",
+        /// No originator serves that client.
+        UnknownClient = "unknown_client",
+        /// The client moved and nobody knows where to.
+        OutdatedClient = "outdated_client",
+        /// The table of own clients is full.
+        LocalClientsFull = "local_clients_full",
+        /// Client frame with an impossible source.
+        BadClientSource = "bad_client_source",
+        /// A mesh frame inside a mesh frame.
+        MeshInMesh = "mesh_in_mesh",
+        /// Spanning tree and similar frames stay on their wire.
+        LinkLocal = "link_local",
+        /// A flooded frame that was seen before.
+        Duplicate = "duplicate",
+        /// The queue of broadcasts is full.
+        BcastQueueFull = "bcast_queue_full",
+        /// Longer than the link carries and fragmentation is off or not possible.
+        TooBig = "too_big",
+        /// A fragment that fits no chain, or a chain that broke a limit.
+        BadFragment = "bad_fragment",
+        /// A chain of fragments that was not completed in time or was pushed out.
+        FragmentTimeout = "fragment_timeout",
+        /// A fragment inside a fragment.
+        NestedFragment = "nested_fragment",
+        /// TVLVs that cannot be read.
+        BadTvlv = "bad_tvlv",
+        /// A table answer that nobody asked for.
+        UnaskedResponse = "unasked_response",
+        /// A roaming advertisement that we do not believe.
+        BadRoam = "bad_roam",
+        /// A record route list that is full.
+        RecordRouteFull = "record_route_full",
+        /// More requests than we answer.
+        RateLimit = "rate_limit",
+        /// Both clients are isolated.
+        Isolated = "isolated",
+        /// The interface it should leave by is down.
+        LinkDown = "link_down",
+        /// A packet type that this node does not speak yet.
+        Unsupported = "unsupported",
+    }
+}
+
+counted! {
+    /// What a node did; names as `batctl statistics` prints them where it has them.
+    Count {
+        /// Client frames taken into the mesh.
+        Tx = "tx",
+        /// Their bytes.
+        TxBytes = "tx_bytes",
+        /// Client frames that could not be sent.
+        TxDropped = "tx_dropped",
+        /// Client frames delivered out of the mesh.
+        Rx = "rx",
+        /// Their bytes.
+        RxBytes = "rx_bytes",
+        /// Packets forwarded for others.
+        Forward = "forward",
+        /// Their bytes.
+        ForwardBytes = "forward_bytes",
+        /// OGM frames sent.
+        MgmtTx = "mgmt_tx",
+        /// Their bytes.
+        MgmtTxBytes = "mgmt_tx_bytes",
+        /// OGM frames received.
+        MgmtRx = "mgmt_rx",
+        /// Their bytes.
+        MgmtRxBytes = "mgmt_rx_bytes",
+        /// Fragments made.
+        FragTx = "frag_tx",
+        /// Their bytes.
+        FragTxBytes = "frag_tx_bytes",
+        /// Fragments received for us.
+        FragRx = "frag_rx",
+        /// Their bytes.
+        FragRxBytes = "frag_rx_bytes",
+        /// Fragments forwarded.
+        FragFwd = "frag_fwd",
+        /// Their bytes.
+        FragFwdBytes = "frag_fwd_bytes",
+        /// Table requests sent.
+        TtRequestTx = "tt_request_tx",
+        /// Table requests received for us or answered by us.
+        TtRequestRx = "tt_request_rx",
+        /// Table answers sent.
+        TtResponseTx = "tt_response_tx",
+        /// Table answers received.
+        TtResponseRx = "tt_response_rx",
+        /// Roaming advertisements sent.
+        TtRoamAdvTx = "tt_roam_adv_tx",
+        /// Roaming advertisements received.
+        TtRoamAdvRx = "tt_roam_adv_rx",
+        /// Extra link-sensing OGMs of the fast start.
+        FastOgmTx = "fast_ogm_tx",
+        /// Flooded client frames sent, repetitions included.
+        BcastTx = "bcast_tx",
+        /// Flooded client frames heard for the first time.
+        BcastRx = "bcast_rx",
+        /// Mesh ICMP messages sent or answered.
+        IcmpTx = "icmp_tx",
+        /// Mesh ICMP messages received.
+        IcmpRx = "icmp_rx",
+    }
+}
+
+/// One counter for each [`Drop`] and each [`Count`].
+#[derive(Debug, Clone)]
+pub struct Counters {
+    drops: [u64; Drop::ALL.len()],
+    counts: [u64; Count::ALL.len()],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { drops: [0; Drop::ALL.len()], counts: [0; Count::ALL.len()] }
+    }
+}
+
+impl Counters {
+    /// One more frame dropped for this reason.
+    #[inline]
+    pub fn drop(&mut self, why: Drop) {
+        if let Some(n) = self.drops.get_mut(why as usize) {
+            *n += 1;
+        }
+    }
+
+    /// Adds to a counter.
+    #[inline]
+    pub fn add(&mut self, what: Count, n: u64) {
+        if let Some(c) = self.counts.get_mut(what as usize) {
+            *c += n;
+        }
+    }
+
+    /// Counts one frame and its bytes: `what` and its `_bytes` twin, which follows it.
+    #[inline]
+    pub fn frame(&mut self, what: Count, bytes: usize) {
+        self.add(what, 1);
+        if let Some(c) = self.counts.get_mut(what as usize + 1) {
+            *c += bytes as u64;
+        }
+    }
+
+    /// Frames dropped for this reason.
+    pub fn dropped(&self, why: Drop) -> u64 {
+        self.drops.get(why as usize).copied().unwrap_or(0)
+    }
+
+    /// Value of a counter.
+    pub fn count(&self, what: Count) -> u64 {
+        self.counts.get(what as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds everything of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (a, b) in self.drops.iter_mut().zip(&other.drops) {
+            *a += b;
+        }
+        for (a, b) in self.counts.iter_mut().zip(&other.counts) {
+            *a += b;
+        }
+    }
+}

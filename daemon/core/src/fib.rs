@@ -1,0 +1,286 @@
+//! The forwarding table: what the hot path needs to know, published by the control side as
+//! changes. An in-kernel data plane mirrors the same changes into its maps.
+
+use crate::config::{LinkId, MAX_LINKS};
+use crate::time::Instant;
+use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hasher};
+use hashbrown::HashMap;
+use packet::{MacAddr, Vid};
+
+/// Where a packet goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextHop {
+    /// The hard interface it leaves by.
+    pub link: LinkId,
+    /// The neighbour's hard interface address.
+    pub neigh: MacAddr,
+}
+
+/// Which routing table: packets that start here use [`Table::Host`], packets that came in on a
+/// hard interface use that interface's table. Source: "B.A.T.M.A.N. IV" section 10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// The default table.
+    Host,
+    /// The table of a receiving hard interface.
+    Link(LinkId),
+}
+
+/// A hard interface as the data plane needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FibLink {
+    /// Its MAC.
+    pub mac: MacAddr,
+    /// Largest mesh packet it carries, Ethernet header excluded.
+    pub mtu: usize,
+}
+
+/// One step that takes the forwarding table from one consistent state to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FibChange {
+    /// Own originator address and translation table version.
+    Own {
+        /// MAC of the primary hard interface.
+        orig: MacAddr,
+        /// Own table version.
+        ttvn: u8,
+    },
+    /// Cut packets that do not fit, or drop them.
+    Fragmentation(bool),
+    /// A hard interface is usable (`Some`) or gone.
+    Link(LinkId, Option<FibLink>),
+    /// An originator's table version; creates the entry.
+    Originator {
+        /// Its address.
+        orig: MacAddr,
+        /// Version of its translation table as last learned.
+        ttvn: u8,
+    },
+    /// An originator is gone with all its routes.
+    OriginatorGone(MacAddr),
+    /// Best next hop to an originator in one table, or none.
+    Route {
+        /// The originator.
+        orig: MacAddr,
+        /// For packets that came from where.
+        table: Table,
+        /// The way, `None` when there is none left.
+        next: Option<NextHop>,
+    },
+    /// A client of another node: its best originator, or `None` when it is gone.
+    Client {
+        /// The client.
+        addr: MacAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// Where it is.
+        at: Option<ClientAt>,
+    },
+    /// An own client, or `None` when it is gone.
+    Local {
+        /// The client.
+        addr: MacAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// Its state.
+        state: Option<LocalState>,
+    },
+}
+
+/// Where a client of another node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAt {
+    /// Best originator that serves it.
+    pub orig: MacAddr,
+    /// It is known to have moved on: packets are sent with an outdated version on purpose, so that
+    /// their receiver redirects them.
+    pub roaming: bool,
+}
+
+/// State of an own client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalState {
+    /// Here.
+    Active,
+    /// Moved to another node; its removal is not announced yet.
+    Roamed,
+    /// Removed; its removal is not announced yet.
+    Pending,
+}
+
+/// Hash builder with a secret seed, so that nobody outside can choose colliding addresses.
+#[derive(Clone, Debug)]
+pub struct Seeded(u64);
+
+impl BuildHasher for Seeded {
+    type Hasher = Mix;
+    fn build_hasher(&self) -> Mix {
+        Mix(self.0)
+    }
+}
+
+/// Mixes one 64-bit key; two multiply rounds, no allocation.
+#[derive(Debug)]
+pub struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u64(u64::from(b));
+        }
+    }
+    #[inline]
+    fn write_u64(&mut self, k: u64) {
+        let mut x = (self.0 ^ k).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        x ^= x >> 32;
+        x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        self.0 = x ^ (x >> 29);
+    }
+}
+
+type Map<V> = HashMap<u64, V, Seeded>;
+
+/// An originator's entry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FibOrig {
+    pub(crate) ttvn: u8,
+    host: Option<NextHop>,
+    by_link: Vec<Option<NextHop>>,
+}
+
+/// An own client's entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FibLocal {
+    pub(crate) state: LocalState,
+    /// From then on one frame goes to the control side, which keeps the client alive.
+    pub(crate) report_at: Instant,
+}
+
+/// The forwarding table of the portable data plane.
+#[derive(Clone, Debug)]
+pub struct Fib {
+    pub(crate) own: MacAddr,
+    pub(crate) ttvn: u8,
+    pub(crate) fragmentation: bool,
+    links: Vec<Option<FibLink>>,
+    origs: Map<FibOrig>,
+    clients: Map<ClientAt>,
+    locals: Map<FibLocal>,
+}
+
+const fn client_key(addr: MacAddr, vid: Vid) -> u64 {
+    (addr.to_u64() << 16) | vid.to_wire() as u64
+}
+
+impl Fib {
+    /// An empty table; `seed` is any unpredictable number.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            own: MacAddr::ZERO,
+            ttvn: 0,
+            fragmentation: true,
+            links: alloc::vec![None; MAX_LINKS],
+            origs: Map::with_hasher(Seeded(seed)),
+            clients: Map::with_hasher(Seeded(seed)),
+            locals: Map::with_hasher(Seeded(seed)),
+        }
+    }
+
+    /// Takes one change in.
+    pub fn apply(&mut self, change: &FibChange) {
+        match *change {
+            FibChange::Own { orig, ttvn } => (self.own, self.ttvn) = (orig, ttvn),
+            FibChange::Fragmentation(on) => self.fragmentation = on,
+            FibChange::Link(id, link) => {
+                if let Some(slot) = self.links.get_mut(usize::from(id.0)) {
+                    *slot = link;
+                }
+            }
+            FibChange::Originator { orig, ttvn } => self.origs.entry(orig.to_u64()).or_default().ttvn = ttvn,
+            FibChange::OriginatorGone(orig) => {
+                self.origs.remove(&orig.to_u64());
+            }
+            FibChange::Route { orig, table, next } => {
+                let Some(entry) = self.origs.get_mut(&orig.to_u64()) else { return };
+                match table {
+                    Table::Host => entry.host = next,
+                    Table::Link(id) => {
+                        let i = usize::from(id.0);
+                        if entry.by_link.len() <= i && next.is_some() {
+                            entry.by_link.resize(i + 1, None);
+                        }
+                        if let Some(slot) = entry.by_link.get_mut(i) {
+                            *slot = next;
+                        }
+                    }
+                }
+            }
+            FibChange::Client { addr, vid, at } => {
+                match at {
+                    Some(at) => self.clients.insert(client_key(addr, vid), at),
+                    None => self.clients.remove(&client_key(addr, vid)),
+                };
+            }
+            FibChange::Local { addr, vid, state } => {
+                let key = client_key(addr, vid);
+                match state {
+                    Some(state) => {
+                        let report_at = self.locals.get(&key).map_or(Instant::ZERO, |l| l.report_at);
+                        self.locals.insert(key, FibLocal { state, report_at });
+                    }
+                    None => {
+                        self.locals.remove(&key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A usable hard interface.
+    #[inline]
+    pub fn link(&self, id: LinkId) -> Option<&FibLink> {
+        self.links.get(usize::from(id.0))?.as_ref()
+    }
+
+    /// True if this is the MAC of one of our hard interfaces.
+    #[inline]
+    pub fn is_own(&self, mac: MacAddr) -> bool {
+        mac == self.own || self.links.iter().flatten().any(|l| l.mac == mac)
+    }
+
+    /// Best next hop to an originator in a table.
+    #[inline]
+    pub fn route(&self, orig: MacAddr, table: Table) -> Option<NextHop> {
+        let entry = self.origs.get(&orig.to_u64())?;
+        match table {
+            Table::Host => entry.host,
+            Table::Link(id) => *entry.by_link.get(usize::from(id.0))?,
+        }
+    }
+
+    /// Table version of an originator as last learned.
+    #[inline]
+    pub fn ttvn_of(&self, orig: MacAddr) -> Option<u8> {
+        self.origs.get(&orig.to_u64()).map(|o| o.ttvn)
+    }
+
+    /// Where a client of another node is.
+    #[inline]
+    pub fn client(&self, addr: MacAddr, vid: Vid) -> Option<ClientAt> {
+        self.clients.get(&client_key(addr, vid)).copied()
+    }
+
+    /// State of an own client.
+    #[inline]
+    pub fn local(&self, addr: MacAddr, vid: Vid) -> Option<LocalState> {
+        self.locals.get(&client_key(addr, vid)).map(|l| l.state)
+    }
+
+    pub(crate) fn local_mut(&mut self, addr: MacAddr, vid: Vid) -> Option<&mut FibLocal> {
+        self.locals.get_mut(&client_key(addr, vid))
+    }
+}

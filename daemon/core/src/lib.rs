@@ -1,0 +1,41 @@
+//! The routing core of Meshwork: B.A.T.M.A.N. as a pure state machine.
+//!
+//! No clock, no socket, no thread, no tokio: time, randomness and frames come in as arguments,
+//! and the same seed and inputs give the same outputs, byte for byte. So a thousand nodes run in
+//! one test and every bug replays.
+//!
+//! Two halves with the forwarding table between them:
+//! - [`Mesh`] is the control side. It learns originators, routes and clients, floods, answers
+//!   requests, and publishes [`FibChange`]s.
+//! - [`Plane`] is the hot path. It decides about client frames and packets in transit by the
+//!   [`Fib`] alone and leaves the rest to the control side.
+//!
+//! A shell drains [`Mesh::poll_output`] after every [`Mesh::handle`], then sleeps until
+//! [`Mesh::poll_timeout`]; early ticks do nothing. [`drive`] does the draining.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod border;
+pub mod config;
+pub mod counters;
+pub mod fib;
+pub mod frame;
+pub mod mesh;
+pub mod plane;
+pub mod rng;
+pub mod snapshot;
+pub mod time;
+
+pub use border::{DataPlane, Echo, EchoAnswer, Event, Input, Output};
+pub use config::{Caps, LinkConfig, LinkId, MeshConfig, Seqnos};
+pub use counters::{Count, Counters, Drop};
+pub use fib::{Fib, FibChange};
+pub use frame::Frame;
+pub use mesh::{Mesh, drive};
+pub use plane::{Plane, PlaneSink};
+pub use snapshot::Snapshot;
+pub use time::{Duration, Instant};

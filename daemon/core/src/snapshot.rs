@@ -1,0 +1,159 @@
+//! A read-only picture of a node, for people and programs.
+
+use crate::config::LinkId;
+use crate::counters::Counters;
+use crate::time::Duration;
+use alloc::string::String;
+use alloc::vec::Vec;
+use packet::{MacAddr, Vid};
+
+/// Everything that status, tables and metrics are made of.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Own originator address, zero while no hard interface is up.
+    pub originator: MacAddr,
+    /// MAC of the mesh interface.
+    pub host_mac: MacAddr,
+    /// Own translation table version.
+    pub ttvn: u8,
+    /// Time since the core started.
+    pub uptime: Duration,
+    /// Hard interfaces.
+    pub links: Vec<LinkView>,
+    /// Neighbours on all hard interfaces.
+    pub neighbors: Vec<NeighborView>,
+    /// Originators, with all neighbours that lead to them.
+    pub originators: Vec<OriginatorView>,
+    /// Own clients.
+    pub local_clients: Vec<LocalClientView>,
+    /// Clients of other nodes.
+    pub global_clients: Vec<GlobalClientView>,
+    /// Counters of the control side; the shell adds those of the data plane.
+    pub counters: Counters,
+}
+
+/// A hard interface.
+#[derive(Debug, Clone)]
+pub struct LinkView {
+    /// Its number.
+    pub id: LinkId,
+    /// Its name.
+    pub name: String,
+    /// Its MAC.
+    pub mac: MacAddr,
+    /// Largest mesh packet it carries.
+    pub mtu: usize,
+    /// Treated as a radio.
+    pub wifi: bool,
+    /// Gives the originator address.
+    pub primary: bool,
+    /// Next own OGM sequence number.
+    pub seqno: u32,
+}
+
+/// A neighbour on a hard interface.
+#[derive(Debug, Clone)]
+pub struct NeighborView {
+    /// Where it is heard.
+    pub link: LinkId,
+    /// Name of that hard interface.
+    pub link_name: String,
+    /// Its hard interface address.
+    pub addr: MacAddr,
+    /// Its originator address, if an OGM told it.
+    pub originator: Option<MacAddr>,
+    /// Time since it was heard.
+    pub last_seen: Duration,
+    /// Own OGMs out of the last 64 that it echoed.
+    pub echo_count: u8,
+    /// Its OGMs out of the last 64 that were heard.
+    pub receive_count: u8,
+    /// Transmit quality of the link itself, 0 to 255.
+    pub tq: u8,
+    /// It runs Meshwork.
+    pub meshwork: bool,
+}
+
+/// An originator.
+#[derive(Debug, Clone)]
+pub struct OriginatorView {
+    /// Its address.
+    pub addr: MacAddr,
+    /// Time since it was heard of.
+    pub last_seen: Duration,
+    /// Best next hop first, then the alternatives, in the default table.
+    pub paths: Vec<PathView>,
+    /// Version of its translation table.
+    pub ttvn: u8,
+    /// Number of its clients.
+    pub clients: usize,
+    /// It runs Meshwork.
+    pub meshwork: bool,
+}
+
+/// One neighbour that leads to an originator.
+#[derive(Debug, Clone)]
+pub struct PathView {
+    /// The neighbour.
+    pub neigh: MacAddr,
+    /// The hard interface it is heard on.
+    pub link: LinkId,
+    /// Name of that hard interface.
+    pub link_name: String,
+    /// Average transmit quality of the way, 0 to 255.
+    pub tq: u8,
+    /// Packets go this way.
+    pub best: bool,
+}
+
+/// An own client.
+#[derive(Debug, Clone)]
+pub struct LocalClientView {
+    /// Its MAC.
+    pub addr: MacAddr,
+    /// Its VLAN.
+    pub vid: Vid,
+    /// Time since it was heard; zero for permanent ones.
+    pub last_seen: Duration,
+    /// Never aged out.
+    pub permanent: bool,
+    /// Not announced yet.
+    pub new: bool,
+    /// Removal not announced yet.
+    pub pending: bool,
+    /// Moved to another node.
+    pub roamed: bool,
+    /// Wi-Fi client.
+    pub wifi: bool,
+    /// Isolated client.
+    pub isolated: bool,
+    /// CRC of its VLAN.
+    pub crc: u32,
+}
+
+/// A client of another node.
+#[derive(Debug, Clone)]
+pub struct GlobalClientView {
+    /// Its MAC.
+    pub addr: MacAddr,
+    /// Its VLAN.
+    pub vid: Vid,
+    /// An originator that serves it.
+    pub originator: MacAddr,
+    /// The originator that packets go to.
+    pub best: bool,
+    /// Table version with which it was learned.
+    pub ttvn: u8,
+    /// Current table version of the originator.
+    pub last_ttvn: u8,
+    /// CRC of its VLAN at the originator.
+    pub crc: u32,
+    /// Moved on.
+    pub roaming: bool,
+    /// Learned from a packet, not announced yet.
+    pub temporary: bool,
+    /// Wi-Fi client.
+    pub wifi: bool,
+    /// Isolated client.
+    pub isolated: bool,
+}

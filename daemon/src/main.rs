@@ -1,0 +1,2 @@
+//! Meshwork.
+fn main() {}

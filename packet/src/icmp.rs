@@ -1,0 +1,143 @@
+//! Mesh ICMP: echo, record route, TTL exceeded, throughput meter. Source: "Wire format" section 11.
+
+use crate::consts::{TTL, VERSION, packet_type};
+use crate::{Error, MacAddr, head, head_mut};
+use zerocopy::byteorder::network_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Message types.
+pub mod msg_type {
+    /// Answer to an echo request.
+    pub const ECHO_REPLY: u8 = 0;
+    /// No route; defined, no longer sent by kernels.
+    pub const DESTINATION_UNREACHABLE: u8 = 3;
+    /// Mesh ping.
+    pub const ECHO_REQUEST: u8 = 8;
+    /// The TTL of an echo request ran out here.
+    pub const TTL_EXCEEDED: u8 = 11;
+    /// Defined, no longer sent by kernels.
+    pub const PARAMETER_PROBLEM: u8 = 12;
+    /// Throughput meter.
+    pub const TP: u8 = 15;
+}
+
+/// Slots of a record route packet.
+pub const RECORD_ROUTE_SLOTS: usize = 16;
+
+/// The 20 bytes that all mesh ICMP messages begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct IcmpHeader {
+    /// 0x43.
+    pub packet_type: u8,
+    /// 15.
+    pub version: u8,
+    /// 50, or the hop counted by traceroute.
+    pub ttl: u8,
+    /// See [`msg_type`].
+    pub msg_type: u8,
+    /// Originator asked.
+    pub dst: MacAddr,
+    /// Originator asking.
+    pub orig: MacAddr,
+    /// Chosen by the asker, copied back.
+    pub uid: u8,
+    /// Number of filled slots in a record route packet; reserved in others; subtype in TP.
+    pub rr_cur: u8,
+    /// Counts requests; session in TP.
+    pub seqno: U16,
+}
+const _: () = assert!(size_of::<IcmpHeader>() == IcmpHeader::LEN);
+
+impl IcmpHeader {
+    /// Bytes of an echo message.
+    pub const LEN: usize = 20;
+    /// Bytes of an echo message with record route.
+    pub const RECORD_ROUTE_LEN: usize = Self::LEN + 6 * RECORD_ROUTE_SLOTS;
+
+    /// An echo request.
+    pub fn echo_request(dst: MacAddr, orig: MacAddr, uid: u8, seqno: u16) -> Self {
+        Self {
+            packet_type: packet_type::ICMP,
+            version: VERSION,
+            ttl: TTL,
+            msg_type: msg_type::ECHO_REQUEST,
+            dst,
+            orig,
+            uid,
+            rr_cur: 0,
+            seqno: seqno.into(),
+        }
+    }
+
+    /// Header and what follows.
+    ///
+    /// # Errors
+    /// [`Error::Short`] below 20 bytes.
+    pub fn parse(bytes: &[u8]) -> Result<(&Self, &[u8]), Error> {
+        head(bytes)
+    }
+
+    /// Writable header and what follows.
+    ///
+    /// # Errors
+    /// [`Error::Short`] below 20 bytes.
+    pub fn parse_mut(bytes: &mut [u8]) -> Result<(&mut Self, &mut [u8]), Error> {
+        head_mut(bytes)
+    }
+}
+
+/// The slots of a record route packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct RecordRoute {
+    /// Common header; `rr_cur` counts the filled slots.
+    pub icmp: IcmpHeader,
+    /// Receiving hard interface of each hop, in order.
+    pub slots: [MacAddr; RECORD_ROUTE_SLOTS],
+}
+const _: () = assert!(size_of::<RecordRoute>() == IcmpHeader::RECORD_ROUTE_LEN);
+
+impl RecordRoute {
+    /// Header with slots, and what follows.
+    ///
+    /// # Errors
+    /// [`Error::Short`] below 116 bytes.
+    pub fn parse(bytes: &[u8]) -> Result<(&Self, &[u8]), Error> {
+        head(bytes)
+    }
+
+    /// Writable form of [`RecordRoute::parse`].
+    ///
+    /// # Errors
+    /// [`Error::Short`] below 116 bytes.
+    pub fn parse_mut(bytes: &mut [u8]) -> Result<(&mut Self, &mut [u8]), Error> {
+        head_mut(bytes)
+    }
+}
+
+/// Throughput meter message, 28 bytes and filler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct TpHeader {
+    /// Common header: `rr_cur` is the subtype (0 message, 1 ack), `seqno` the session.
+    pub icmp: IcmpHeader,
+    /// First byte carried (message) or next byte expected (ack).
+    pub seqno: U32,
+    /// Opaque to the receiver, echoed in the ack.
+    pub timestamp: U32,
+}
+const _: () = assert!(size_of::<TpHeader>() == TpHeader::LEN);
+
+impl TpHeader {
+    /// Bytes of the header.
+    pub const LEN: usize = 28;
+
+    /// Header and filler.
+    ///
+    /// # Errors
+    /// [`Error::Short`] below 28 bytes.
+    pub fn parse(bytes: &[u8]) -> Result<(&Self, &[u8]), Error> {
+        head(bytes)
+    }
+}

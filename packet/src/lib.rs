@@ -1,0 +1,52 @@
+//! Wire formats of batman-adv, compat version 15.
+//!
+//! Every header is a packed, unaligned struct that is laid over the received bytes: parsing
+//! checks a length, copies nothing and allocates nothing. Multi-byte integers are big endian.
+//! Offsets count from the first byte after the Ethernet header.
+//!
+//! What this crate promises, and what its tests hold it to:
+//! - `parse` never panics, whatever the bytes are;
+//! - `parse(emit(x)) == x`;
+//! - bytes that were accepted emit back unchanged, reserved fields included.
+//!
+//! The rooms: one file per packet type, [`tvlv`] for what rides inside OGMs and unicast TVLV
+//! packets, [`eth`] for the frame around them, `pretty` for the one-line human form.
+//!
+//! Source: protocol notes, "Wire format".
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod bcast;
+pub mod consts;
+pub mod crc;
+pub mod error;
+pub mod eth;
+pub mod frag;
+pub mod icmp;
+pub mod mac;
+pub mod ogm;
+pub mod tvlv;
+pub mod unicast;
+
+pub use error::Error;
+pub use mac::{MacAddr, Vid};
+
+/// Splits a header of type `T` off the front of `bytes`.
+pub(crate) fn head<T>(bytes: &[u8]) -> Result<(&T, &[u8]), Error>
+where
+    T: zerocopy::FromBytes + zerocopy::Unaligned + zerocopy::KnownLayout + zerocopy::Immutable,
+{
+    T::ref_from_prefix(bytes).map_err(|_| Error::Short { need: size_of::<T>(), have: bytes.len() })
+}
+
+/// Splits a writable header of type `T` off the front of `bytes`.
+pub(crate) fn head_mut<T>(bytes: &mut [u8]) -> Result<(&mut T, &mut [u8]), Error>
+where
+    T: zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Unaligned + zerocopy::KnownLayout + zerocopy::Immutable,
+{
+    let have = bytes.len();
+    T::mut_from_prefix(bytes).map_err(|_| Error::Short { need: size_of::<T>(), have })
+}
