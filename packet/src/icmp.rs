@@ -21,6 +21,14 @@ pub mod msg_type {
     pub const TP: u8 = 15;
 }
 
+/// Subtypes of the throughput meter, in [`IcmpHeader::rr_cur`].
+pub mod tp_subtype {
+    /// Carries filler bytes.
+    pub const MESSAGE: u8 = 0;
+    /// Acknowledges them.
+    pub const ACK: u8 = 1;
+}
+
 /// Slots of a record route packet.
 pub const RECORD_ROUTE_SLOTS: usize = 16;
 
@@ -70,6 +78,11 @@ impl IcmpHeader {
         }
     }
 
+    /// True for the two messages that carry a record route when they are 116 bytes or longer.
+    pub const fn is_echo(&self) -> bool {
+        matches!(self.msg_type, msg_type::ECHO_REQUEST | msg_type::ECHO_REPLY)
+    }
+
     /// Header and what follows.
     ///
     /// # Errors
@@ -99,6 +112,11 @@ pub struct RecordRoute {
 const _: () = assert!(size_of::<RecordRoute>() == IcmpHeader::RECORD_ROUTE_LEN);
 
 impl RecordRoute {
+    /// The filled slots; all of them if the counter says more than there are.
+    pub fn route(&self) -> &[MacAddr] {
+        self.slots.get(..usize::from(self.icmp.rr_cur)).unwrap_or(&self.slots)
+    }
+
     /// Header with slots, and what follows.
     ///
     /// # Errors
@@ -132,6 +150,15 @@ const _: () = assert!(size_of::<TpHeader>() == TpHeader::LEN);
 impl TpHeader {
     /// Bytes of the header.
     pub const LEN: usize = 28;
+    /// First sequence number of every session. Source: "Payload plane" section 9.
+    pub const FIRST_SEQNO: u32 = 0xffff_f82f;
+
+    /// A message (filler follows) or an ack as it is sent; `subtype` from [`tp_subtype`].
+    pub fn new(dst: MacAddr, orig: MacAddr, uid: u8, session: u16, subtype: u8, seqno: u32, timestamp: u32) -> Self {
+        let icmp =
+            IcmpHeader { msg_type: msg_type::TP, rr_cur: subtype, ..IcmpHeader::echo_request(dst, orig, uid, session) };
+        Self { icmp, seqno: seqno.into(), timestamp: timestamp.into() }
+    }
 
     /// Header and filler.
     ///

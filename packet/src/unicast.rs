@@ -85,8 +85,7 @@ impl Unicast4Header {
 
     /// A header as its originator sends it.
     pub const fn new(dest: MacAddr, src: MacAddr, ttvn: u8, subtype: u8) -> Self {
-        let unicast =
-            UnicastHeader { packet_type: packet_type::UNICAST_4ADDR, version: VERSION, ttl: TTL, ttvn, dest };
+        let unicast = UnicastHeader { packet_type: packet_type::UNICAST_4ADDR, version: VERSION, ttl: TTL, ttvn, dest };
         Self { unicast, src, subtype, reserved: 0 }
     }
 

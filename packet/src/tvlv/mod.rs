@@ -1,7 +1,15 @@
 //! Type-version-length-value containers. Source: "Wire format" section 13.
 
+pub mod dat;
+pub mod gateway;
+pub mod mcast;
+pub mod meshwork;
 pub mod roam;
+pub mod tracker;
 pub mod tt;
+mod value;
+
+pub use value::Value;
 
 use crate::{Error, head};
 use zerocopy::byteorder::network_endian::U16;
@@ -71,6 +79,11 @@ impl<'a> Containers<'a> {
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
+
+    /// What was not consumed yet; after the end: whatever could not be read.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
 }
 
 impl<'a> Iterator for Containers<'a> {
@@ -80,7 +93,6 @@ impl<'a> Iterator for Containers<'a> {
         let (header, rest): (&ContainerHeader, _) = head(self.rest).ok()?;
         let len = usize::from(header.len.get());
         if len % 2 != 0 {
-            self.rest = &[];
             return None;
         }
         let (value, rest) = rest.split_at_checked(len)?;

@@ -102,8 +102,8 @@ impl<'a> Tt<'a> {
         let (vlans, rest) = <[TtVlan]>::ref_from_prefix_with_elems(rest, n)
             .map_err(|_| Error::Length { found: n, allowed: rest.len() / size_of::<TtVlan>() })?;
         let k = rest.len() / size_of::<TtChange>();
-        let (changes, _) = <[TtChange]>::ref_from_prefix_with_elems(rest, k)
-            .map_err(|_| Error::Length { found: k, allowed: k })?;
+        let (changes, _) =
+            <[TtChange]>::ref_from_prefix_with_elems(rest, k).map_err(|_| Error::Length { found: k, allowed: k })?;
         Ok(Self { header, vlans, changes })
     }
 

@@ -1,0 +1,49 @@
+//! Our own container: what only Meshwork nodes understand. Kernel nodes skip it unread and carry
+//! it along in OGMs, so it reaches every node of the mesh.
+//!
+//! ```text
+//! off 0  4  magic "Mwk1", so that another user of the number is not mistaken for us
+//! off 4  2  flags
+//! off 6  …  nothing today; readers ignore it
+//! ```
+
+use super::MESHWORK_MAGIC;
+use crate::{Error, head};
+use zerocopy::byteorder::network_endian::U16;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// Version of the layout.
+pub const VERSION: u8 = 1;
+
+/// Flags of the value.
+pub mod flags {
+    /// Sends and understands the extra link-sensing OGMs of the fast start.
+    pub const FAST_START: u16 = 0x0001;
+}
+
+/// Value of the container, 6 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct Meshwork {
+    /// [`MESHWORK_MAGIC`].
+    pub magic: [u8; 4],
+    /// See [`flags`].
+    pub flags: U16,
+}
+const _: () = assert!(size_of::<Meshwork>() == 6);
+
+impl Meshwork {
+    /// A value as it is sent.
+    pub fn new(flags: u16) -> Self {
+        Self { magic: MESHWORK_MAGIC, flags: flags.into() }
+    }
+
+    /// Reads the value of a container.
+    ///
+    /// # Errors
+    /// [`Error::Short`] below 6 bytes, [`Error::Field`] if the magic is not ours.
+    pub fn parse(value: &[u8]) -> Result<&Self, Error> {
+        let (meshwork, _): (&Self, _) = head(value)?;
+        if meshwork.magic == MESHWORK_MAGIC { Ok(meshwork) } else { Err(Error::Field("magic")) }
+    }
+}
