@@ -1,0 +1,351 @@
+//! Walks the tree of values, fills [`Config`] and notes everything that is wrong on the way.
+
+use crate::checked::{
+    Algorithm, Config, Control, Io, Limits, Link, Log, MAX_LINKS, Mesh, Overrides, Wifi, check_interface,
+};
+use crate::error::{Place, Problem};
+use crate::raw::{Setting, Spanned, Table};
+use crate::{keys, suggest, units};
+use packet::MacAddr;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The configuration that `file` and `overrides` say, or everything that is wrong with them.
+pub(crate) fn run(file: &Table, overrides: &Overrides) -> Result<Config, Vec<Problem>> {
+    let mut checker = Checker { overrides, problems: Vec::new() };
+    let config = checker.config(file);
+    if checker.problems.is_empty() { Ok(config) } else { Err(checker.problems) }
+}
+
+struct Checker<'a> {
+    overrides: &'a Overrides,
+    problems: Vec<Problem>,
+}
+
+/// One table of the file while it is read.
+struct Section<'c, 'a, 't> {
+    checker: &'c mut Checker<'a>,
+    name: &'static str,
+    table: Option<&'t Table>,
+}
+
+impl<'a> Checker<'a> {
+    fn config(&mut self, file: &Table) -> Config {
+        let tables: Vec<&'static str> = keys::tables().collect();
+        for (key, _) in &file.0 {
+            if !tables.contains(&key.get_ref().as_str()) {
+                // A key of [mesh] at the top of the file is the usual slip.
+                let home = keys::KEYS.iter().find(|k| k.name == key.get_ref()).map(|k| k.table);
+                self.unknown(key, "", &tables, home);
+            }
+        }
+        let mesh = self.mesh(file);
+        Config {
+            links: self.links(file, &mesh.name),
+            mesh,
+            limits: self.limits(file),
+            control: self.control(file),
+            log: self.log(file),
+        }
+    }
+
+    fn mesh(&mut self, file: &Table) -> Mesh {
+        let d = Mesh::default();
+        let mut s = self.section("mesh", file);
+        Mesh {
+            name: s.interface("name").unwrap_or(d.name),
+            mac: s.read("mac", "the MAC address of one station, like \"02:00:00:00:00:01\"", |v| {
+                word(v)?.parse::<MacAddr>().ok().filter(|mac| mac.is_unicast())
+            }),
+            mtu: s.number("mtu", 68..=65_535).and_then(|n| u32::try_from(n).ok()),
+            up: s.flag("up").unwrap_or(d.up),
+            hop_penalty: s.byte("hop_penalty").unwrap_or(d.hop_penalty),
+            orig_interval: s
+                .duration("orig_interval", Duration::from_millis(40)..=Duration::from_secs(60))
+                .unwrap_or(d.orig_interval),
+            aggregation: s.flag("aggregation").unwrap_or(d.aggregation),
+            fragmentation: s.flag("fragmentation").unwrap_or(d.fragmentation),
+            fast_start: s.flag("fast_start").unwrap_or(d.fast_start),
+            wifi_clients: s.flag("wifi_clients").unwrap_or(d.wifi_clients),
+            algorithm: s
+                .read("algorithm", "\"IV\", the only algorithm of this release", |v| {
+                    word(v).filter(|w| w == "IV").map(|_| Algorithm::Iv)
+                })
+                .unwrap_or(d.algorithm),
+            state_dir: s
+                .read("state_dir", "an absolute path, or \"\" to keep nothing", |v| {
+                    let path = PathBuf::from(word(v)?);
+                    (path.as_os_str().is_empty() || path.is_absolute()).then_some(path)
+                })
+                .map_or(d.state_dir, |path| Some(path).filter(|p| !p.as_os_str().is_empty())),
+        }
+    }
+
+    fn limits(&mut self, file: &Table) -> Limits {
+        let d = Limits::default();
+        let mut s = self.section("limits", file);
+        let mut count = |key, range| s.number(key, range).and_then(|n| usize::try_from(n).ok());
+        Limits {
+            originators: count("originators", 16..=65_536).unwrap_or(d.originators),
+            neighbors: count("neighbors", 4..=4_096).unwrap_or(d.neighbors),
+            clients: count("clients", 16..=1_000_000).unwrap_or(d.clients),
+            clients_per_originator: count("clients_per_originator", 16..=16_384).unwrap_or(d.clients_per_originator),
+            local_clients: count("local_clients", 1..=1_677).unwrap_or(d.local_clients),
+            vlans: count("vlans", 1..=4_095).unwrap_or(d.vlans),
+            fragment_memory: s
+                .read("fragment_memory", "a size with its unit like \"512KiB\", from 32KiB to 64MiB", |v| {
+                    let bytes = usize::try_from(units::parse_size(&word(v)?)?).ok()?;
+                    (32 * 1024..=64 * 1024 * 1024).contains(&bytes).then_some(bytes)
+                })
+                .unwrap_or(d.fragment_memory),
+        }
+    }
+
+    fn control(&mut self, file: &Table) -> Control {
+        let mut s = self.section("control", file);
+        Control {
+            // The kernel's field has 108 bytes, one of them a zero. Source: unix(7).
+            socket: s.read("socket", "an absolute path of at most 107 bytes", |v| {
+                let path = PathBuf::from(word(v)?);
+                (path.is_absolute() && path.as_os_str().len() <= 107).then_some(path)
+            }),
+            group: s.read("group", "the name of a group", |v| {
+                word(v).filter(|w| !w.is_empty() && !w.contains([':', ',']) && !w.contains(char::is_whitespace))
+            }),
+        }
+    }
+
+    fn log(&mut self, file: &Table) -> Log {
+        let allowed = "error, warn, info, debug or trace, then parts with their own, like \"info,netlink=debug\"";
+        let mut s = self.section("log", file);
+        s.read("level", allowed, |v| Log::parse(&word(v)?)).unwrap_or_default()
+    }
+
+    fn links(&mut self, file: &Table, mesh: &str) -> Vec<Link> {
+        let mut links: Vec<Link> = Vec::new();
+        match entry(file, "link").map(|(key, value)| (key, value.get_ref())) {
+            None => {}
+            Some((_, Setting::List(list))) => {
+                for item in list {
+                    let Setting::Table(table) = item.get_ref() else {
+                        self.wrong(Place::File(item.span()), "link", item.get_ref(), "[[link]] tables");
+                        continue;
+                    };
+                    let Some(link) = self.link(table, item) else { continue };
+                    let name = || Place::File(entry(table, "interface").map_or(item.span(), |(_, name)| name.span()));
+                    if links.iter().any(|l| l.interface == link.interface) {
+                        let text = format!("{:?} is already a hard interface of this node", link.interface);
+                        self.problem(name(), "link.interface", text);
+                    } else {
+                        self.refuse_itself(name, &link.interface, mesh);
+                        links.push(link);
+                    }
+                }
+                if let Some(item) = list.get(MAX_LINKS) {
+                    let text = format!("found {} hard interfaces, allowed: at most {MAX_LINKS}", list.len());
+                    self.problem(Place::File(item.span()), "link", text);
+                }
+            }
+            Some((key, other)) => {
+                let place = Place::File(key.span());
+                self.wrong(place, "link", other, "[[link]] with two brackets, one for each hard interface");
+            }
+        }
+        if self.overrides.interfaces.is_empty() { links } else { self.chosen_links(&links, mesh) }
+    }
+
+    /// The interfaces of the command line, with what the file says about each.
+    fn chosen_links(&mut self, file: &[Link], mesh: &str) -> Vec<Link> {
+        let place = || Place::Flag("--interface");
+        let mut links: Vec<Link> = Vec::new();
+        for name in &self.overrides.interfaces {
+            if let Err(why) = check_interface(name) {
+                self.problem(place(), "link.interface", format!("found {name:?}: {why}"));
+            }
+            self.refuse_itself(place, name, mesh);
+            if links.iter().all(|l| l.interface != *name) {
+                let mut link = file.iter().find(|l| l.interface == *name).cloned().unwrap_or_else(|| Link::new(name));
+                let mut s = Section { checker: self, name: "link", table: None };
+                link.io = s.io().unwrap_or(link.io);
+                links.push(link);
+            }
+        }
+        if links.len() > MAX_LINKS {
+            let text = format!("found {} hard interfaces, allowed: at most {MAX_LINKS}", links.len());
+            self.problem(place(), "link", text);
+        }
+        links
+    }
+
+    fn refuse_itself(&mut self, place: impl FnOnce() -> Place, interface: &str, mesh: &str) {
+        if interface == mesh {
+            let text = format!("{interface:?} is the mesh interface itself");
+            self.problem(place(), "link.interface", text);
+        }
+    }
+
+    /// `None` if it has no usable name; what is wrong with it is noted.
+    fn link(&mut self, table: &Table, item: &Spanned<Setting>) -> Option<Link> {
+        let mut s = Section { checker: self, name: "link", table: Some(table) };
+        s.refuse_unknown();
+        let mut link = Link::new("");
+        link.hop_penalty = s.byte("hop_penalty").unwrap_or(link.hop_penalty);
+        link.wifi = s
+            .read("wifi", "true, false or \"auto\"", |v| match (truth(v), word(v).as_deref()) {
+                (Some(true), _) => Some(Wifi::Yes),
+                (Some(false), _) => Some(Wifi::No),
+                (None, Some("auto")) => Some(Wifi::Auto),
+                (None, _) => None,
+            })
+            .unwrap_or(link.wifi);
+        link.io = s.io().unwrap_or(link.io);
+        link.interface = s.interface("interface").unwrap_or_default();
+        if entry(table, "interface").is_none() {
+            let text = "missing; a [[link]] needs interface = \"NAME\", its hard interface".to_owned();
+            self.problem(Place::File(item.span()), "link.interface", text);
+        }
+        (!link.interface.is_empty()).then_some(link)
+    }
+
+    /// The table `name` of the file; its unknown keys are noted.
+    fn section<'c, 't>(&'c mut self, name: &'static str, file: &'t Table) -> Section<'c, 'a, 't> {
+        if let Some((key, value)) = entry(file, name) {
+            if let Setting::List(_) = value.get_ref() {
+                let text = format!("found [[{name}]], allowed: [{name}] with one bracket, there is only one");
+                self.problem(Place::File(key.span()), name, text);
+            } else if !matches!(value.get_ref(), Setting::Table(_)) {
+                self.wrong(Place::File(value.span()), name, value.get_ref(), &format!("a table, [{name}]"));
+            }
+        }
+        let mut section = Section { checker: self, name, table: find(file, name) };
+        section.refuse_unknown();
+        section
+    }
+
+    fn unknown(&mut self, key: &Spanned<String>, section: &str, known: &[&str], home: Option<&str>) {
+        let name = key.get_ref();
+        let hint = match (home, suggest::closest(name, known.iter().copied())) {
+            (Some(home), _) => format!("; it belongs into [{home}]. "),
+            (None, Some(near)) => format!("; did you mean {near:?}? "),
+            (None, None) => ". ".to_owned(),
+        };
+        let list = if section.is_empty() { "Tables".to_owned() } else { format!("Keys of [{section}]") };
+        let text = format!("unknown{hint}{list}: {}", known.join(", "));
+        let full = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
+        self.problem(Place::File(key.span()), &full, text);
+    }
+
+    fn wrong(&mut self, place: Place, key: &str, found: &dyn Display, allowed: &str) {
+        self.problem(place, key, format!("found {found}, allowed: {allowed}"));
+    }
+
+    fn problem(&mut self, place: Place, key: &str, text: String) {
+        self.problems.push(Problem { place, key: key.to_owned(), text });
+    }
+}
+
+impl Section<'_, '_, '_> {
+    /// The value of `key`, the command line's before the file's; `None` if nobody says anything
+    /// or if it is wrong, which is noted.
+    fn read<T>(&mut self, key: &'static str, allowed: &str, read: impl FnOnce(&Setting) -> Option<T>) -> Option<T> {
+        let full = format!("{}.{key}", self.name);
+        let said = self.checker.overrides.settings.iter().rev().find(|o| o.key == full);
+        let from_flag;
+        let (place, value) = match (said, self.table.and_then(|table| entry(table, key))) {
+            (Some(said), _) => {
+                from_flag = Setting::Word(said.value.clone());
+                (Place::Flag(said.flag), &from_flag)
+            }
+            (None, Some((_, value))) => (Place::File(value.span()), value.get_ref()),
+            (None, None) => return None,
+        };
+        let good = read(value);
+        if good.is_none() {
+            self.checker.wrong(place, &full, value, allowed);
+        }
+        good
+    }
+
+    fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.read(key, "true or false", truth)
+    }
+
+    fn number(&mut self, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        self.read(key, &allowed, |v| match v {
+            Setting::Integer(n) => Some(*n).filter(|n| range.contains(n)),
+            Setting::Word(w) => w.parse().ok().filter(|n| range.contains(n)),
+            _ => None,
+        })
+    }
+
+    fn byte(&mut self, key: &'static str) -> Option<u8> {
+        self.number(key, 0..=255).and_then(|n| u8::try_from(n).ok())
+    }
+
+    fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let (least, most) = (units::format_duration(*range.start()), units::format_duration(*range.end()));
+        let allowed = format!("a time with its unit like \"500ms\" or \"1s\", from {least} to {most}");
+        self.read(key, &allowed, |v| units::parse_duration(&word(v)?).filter(|d| range.contains(d)))
+    }
+
+    fn interface(&mut self, key: &'static str) -> Option<String> {
+        let allowed = "the name of a network interface: 1 to 15 bytes, no \"/\", \":\" or blank";
+        self.read(key, allowed, |v| word(v).filter(|name| check_interface(name).is_ok()))
+    }
+
+    fn io(&mut self) -> Option<Io> {
+        self.read("io", "\"packet\" or \"portable\"", |v| match word(v)?.as_str() {
+            "packet" => Some(Io::Packet),
+            "portable" => Some(Io::Portable),
+            _ => None,
+        })
+    }
+
+    fn refuse_unknown(&mut self) {
+        let known: Vec<&str> = keys::of(self.name).map(|k| k.name).collect();
+        for (key, _) in self.table.map(|t| t.0.as_slice()).unwrap_or_default() {
+            if !known.contains(&key.get_ref().as_str()) {
+                let near = suggest::closest(key.get_ref(), known.iter().copied());
+                let elsewhere = keys::KEYS.iter().find(|k| k.name == key.get_ref() && k.table != self.name);
+                let home = elsewhere.filter(|_| near.is_none()).map(|k| k.table);
+                self.checker.unknown(key, self.name, &known, home);
+            }
+        }
+    }
+}
+
+/// Text of a value that is text.
+fn word(value: &Setting) -> Option<String> {
+    match value {
+        Setting::Text(text) | Setting::Word(text) => Some(text.clone()),
+        Setting::Bool(_) | Setting::Integer(_) | Setting::Float(_) | Setting::List(_) | Setting::Table(_) => None,
+    }
+}
+
+/// A yes or no; sources without types have several words for it.
+fn truth(value: &Setting) -> Option<bool> {
+    match value {
+        Setting::Bool(b) => Some(*b),
+        Setting::Word(w) => match w.as_str() {
+            "true" | "1" | "on" | "yes" => Some(true),
+            "false" | "0" | "off" | "no" => Some(false),
+            _ => None,
+        },
+        Setting::Text(_) | Setting::Integer(_) | Setting::Float(_) | Setting::List(_) | Setting::Table(_) => None,
+    }
+}
+
+fn entry<'t>(table: &'t Table, key: &str) -> Option<&'t (Spanned<String>, Spanned<Setting>)> {
+    table.0.iter().find(|(k, _)| k.get_ref() == key)
+}
+
+/// The table called `name`, if it is one.
+fn find<'t>(file: &'t Table, name: &str) -> Option<&'t Table> {
+    match entry(file, name)?.1.get_ref() {
+        Setting::Table(table) => Some(table),
+        _ => None,
+    }
+}

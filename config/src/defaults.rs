@@ -1,0 +1,64 @@
+//! What holds where nothing is written. Routing defaults are the kernel module's where it has
+//! the setting (protocol notes, "Constants"); the bounds of the tables are the core's.
+
+use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Mesh, Wifi};
+use std::time::Duration;
+
+impl Default for Mesh {
+    fn default() -> Self {
+        Self {
+            name: "mesh0".into(),
+            mac: None,
+            mtu: None,
+            up: true,
+            hop_penalty: 30,
+            orig_interval: Duration::from_secs(1),
+            aggregation: true,
+            fragmentation: true,
+            fast_start: true,
+            wifi_clients: false,
+            algorithm: Algorithm::Iv,
+            state_dir: Some("/var/lib/meshwork".into()),
+        }
+    }
+}
+
+impl Link {
+    /// A hard interface with nothing said about it but its name.
+    pub fn new(interface: impl Into<String>) -> Self {
+        Self { interface: interface.into(), hop_penalty: 0, wifi: Wifi::Auto, io: Io::Packet }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            originators: 2048,
+            neighbors: 256,
+            clients: 16384,
+            clients_per_originator: 2048,
+            local_clients: 1600,
+            vlans: 32,
+            fragment_memory: 512 * 1024,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Level::Info, parts: Vec::new() }
+    }
+}
+
+impl Default for Config {
+    /// A node with no hard interface.
+    fn default() -> Self {
+        Self {
+            mesh: Mesh::default(),
+            links: Vec::new(),
+            limits: Limits::default(),
+            control: Control::default(),
+            log: Log::default(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The one list of all settings: what they are called, what may stand there, what they do.
+
+use crate::checked::{Algorithm, Config, Io, Link, Log, Wifi};
+use crate::units;
+
+/// A setting.
+#[derive(Debug)]
+pub struct Key {
+    /// Its table, `mesh`; `link` stands for every `[[link]]`.
+    pub table: &'static str,
+    /// Its name in the table.
+    pub name: &'static str,
+    /// What may stand there.
+    pub value: &'static str,
+    /// A running node takes a new value only after a restart.
+    pub restart: bool,
+    /// What it does; one or two sentences.
+    pub help: &'static str,
+    pub(crate) show: Show,
+}
+
+/// How to write a value down as TOML; `None` where the node chooses by itself.
+#[derive(Debug)]
+pub(crate) enum Show {
+    Node(fn(&Config) -> Option<String>),
+    Link(fn(&Link) -> Option<String>),
+}
+
+impl Key {
+    /// The default as it would stand in a file, `None` where the node chooses by itself or where
+    /// there is none.
+    pub fn default(&self) -> Option<String> {
+        match self.show {
+            Show::Node(show) => show(&Config::default()),
+            Show::Link(_) if self.name == "interface" => None,
+            Show::Link(show) => show(&Link::new("")),
+        }
+    }
+}
+
+/// Settings of one table.
+pub fn of(table: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |k| k.table == table)
+}
+
+/// Names of the tables, in the order of the file.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    KEYS.iter().map(|k| k.table).filter(move |&table| std::mem::replace(&mut last, table) != table)
+}
+
+const fn node(
+    table: &'static str,
+    name: &'static str,
+    value: &'static str,
+    show: fn(&Config) -> Option<String>,
+    help: &'static str,
+) -> Key {
+    Key { table, name, value, restart: false, help, show: Show::Node(show) }
+}
+
+const fn link(name: &'static str, value: &'static str, show: fn(&Link) -> Option<String>, help: &'static str) -> Key {
+    Key { table: "link", name, value, restart: false, help, show: Show::Link(show) }
+}
+
+const fn restart(key: Key) -> Key {
+    Key { restart: true, ..key }
+}
+
+/// All settings, in the order of the file.
+pub const KEYS: &[Key] = &[
+    restart(node(
+        "mesh",
+        "name",
+        "interface name",
+        |c| Some(quoted(&c.mesh.name)),
+        "Name of the mesh interface, and of the control socket.",
+    )),
+    restart(node(
+        "mesh",
+        "mac",
+        "MAC address",
+        |c| c.mesh.mac.map(|m| quoted(&m.to_string())),
+        "MAC of the mesh interface. Without it a stable one is derived from the first hard interface.",
+    )),
+    node(
+        "mesh",
+        "mtu",
+        "68 to 65535",
+        |c| c.mesh.mtu.map(|m| m.to_string()),
+        "MTU of the mesh interface in bytes. Without it the node chooses by its hard interfaces and logs why.",
+    ),
+    node("mesh", "up", "true or false", |c| Some(c.mesh.up.to_string()), "Set the mesh interface up at start."),
+    node(
+        "mesh",
+        "hop_penalty",
+        "0 to 255",
+        |c| Some(c.mesh.hop_penalty.to_string()),
+        "What each hop takes off the transmit quality, of 255. Lower it in meshes of more than 20 hops.",
+    ),
+    node(
+        "mesh",
+        "orig_interval",
+        "time, 40ms to 60s",
+        |c| Some(quoted(&units::format_duration(c.mesh.orig_interval))),
+        "Time between two own originator messages.",
+    ),
+    node(
+        "mesh",
+        "aggregation",
+        "true or false",
+        |c| Some(c.mesh.aggregation.to_string()),
+        "Collect originator messages for up to 100 ms into one frame.",
+    ),
+    node(
+        "mesh",
+        "fragmentation",
+        "true or false",
+        |c| Some(c.mesh.fragmentation.to_string()),
+        "Cut packets that do not fit a hard interface.",
+    ),
+    node(
+        "mesh",
+        "fast_start",
+        "true or false",
+        |c| Some(c.mesh.fast_start.to_string()),
+        "Send at most 40 extra link-sensing messages at start and for new neighbours, so that routes exist within seconds.",
+    ),
+    node(
+        "mesh",
+        "wifi_clients",
+        "true or false",
+        |c| Some(c.mesh.wifi_clients.to_string()),
+        "Announce the own clients as Wi-Fi clients.",
+    ),
+    restart(node(
+        "mesh",
+        "algorithm",
+        "\"IV\"",
+        |c| match c.mesh.algorithm {
+            Algorithm::Iv => Some(quoted("IV")),
+        },
+        "Routing algorithm. This release speaks B.A.T.M.A.N. IV.",
+    )),
+    restart(node(
+        "mesh",
+        "state_dir",
+        "absolute path or \"\"",
+        |c| Some(c.mesh.state_dir.as_ref().map_or_else(|| quoted(""), |p| quoted(&p.to_string_lossy()))),
+        "Where sequence numbers are kept, so that neighbours do not take a restart for a replay. Empty: nowhere.",
+    )),
+    link("interface", "interface name", |l| Some(quoted(&l.interface)), "The hard interface. It may appear later."),
+    link(
+        "hop_penalty",
+        "0 to 255",
+        |l| Some(l.hop_penalty.to_string()),
+        "Extra penalty for what comes in here, of 255. Raise it to use a link only when nothing better is left.",
+    ),
+    link(
+        "wifi",
+        "true, false or \"auto\"",
+        |l| {
+            Some(match l.wifi {
+                Wifi::Auto => quoted("auto"),
+                Wifi::Yes => true.to_string(),
+                Wifi::No => false.to_string(),
+            })
+        },
+        "Treat it as a radio: broadcasts are sent three times, and relaying on it costs more.",
+    ),
+    link(
+        "io",
+        "\"packet\" or \"portable\"",
+        |l| {
+            Some(match l.io {
+                Io::Packet => quoted("packet"),
+                Io::Portable => quoted("portable"),
+            })
+        },
+        "How frames are read and written: many per system call, or one by one.",
+    ),
+    node("limits", "originators", "16 to 65536", |c| Some(c.limits.originators.to_string()), "Most originators."),
+    node(
+        "limits",
+        "neighbors",
+        "4 to 4096",
+        |c| Some(c.limits.neighbors.to_string()),
+        "Most neighbours on one hard interface.",
+    ),
+    node("limits", "clients", "16 to 1000000", |c| Some(c.limits.clients.to_string()), "Most clients of other nodes."),
+    node(
+        "limits",
+        "clients_per_originator",
+        "16 to 16384",
+        |c| Some(c.limits.clients_per_originator.to_string()),
+        "Most clients of one other node.",
+    ),
+    node(
+        "limits",
+        "local_clients",
+        "1 to 1677",
+        |c| Some(c.limits.local_clients.to_string()),
+        "Most own clients. The protocol itself carries no more than 1677.",
+    ),
+    node("limits", "vlans", "1 to 4095", |c| Some(c.limits.vlans.to_string()), "Most VLANs with own clients."),
+    node(
+        "limits",
+        "fragment_memory",
+        "size, 32KiB to 64MiB",
+        |c| u64::try_from(c.limits.fragment_memory).ok().map(|n| quoted(&units::format_size(n))),
+        "Memory for packets of which not all fragments are here yet.",
+    ),
+    restart(node(
+        "control",
+        "socket",
+        "absolute path",
+        |c| c.control.socket.as_ref().map(|p| quoted(&p.to_string_lossy())),
+        "The control socket. Without it /run/meshwork/NAME.sock, NAME being that of the mesh interface.",
+    )),
+    restart(node(
+        "control",
+        "group",
+        "group name",
+        |c| c.control.group.as_ref().map(|g| quoted(g)),
+        "Group that may use the control socket besides root.",
+    )),
+    node(
+        "log",
+        "level",
+        "error, warn, info, debug or trace",
+        |c| Some(quoted(&c.log.to_string())),
+        "From which level on the log is written. Parts can have their own: \"info,netlink=debug\".",
+    ),
+];
+
+impl std::fmt::Display for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.level.name())?;
+        self.parts.iter().try_for_each(|(part, level)| write!(f, ",{part}={}", level.name()))
+    }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
