@@ -1,47 +1,522 @@
 //! The control side: owns all routing state, dispatches inputs, collects outputs.
 
 use crate::border::{DataPlane, Event, Input, Output};
-use crate::config::{MeshConfig, Seqnos};
-use crate::snapshot::Snapshot;
-use crate::time::Instant;
+use crate::config::{LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
+use crate::counters::{Count, Counters, Drop};
+use crate::fib::{FibChange, FibLink, Table};
+use crate::flood::Flood;
+use crate::fragment::{self, Reassembly};
+use crate::frame::Frame;
+use crate::iv::OgmQueue;
+use crate::link::{Bucket, FastStart, Link, PURGE_AFTER};
+use crate::originator::Originators;
+use crate::rng::Rng;
+use crate::time::{Duration, Instant};
+use crate::tt::global::Global;
+use crate::tt::local::Local;
+use crate::tt::{Key, Request, RoamLimit};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use packet::consts::{ETH_LEN, ETHERTYPE, TTL, packet_type};
+use packet::eth::{ClientFrame, EthHeader};
+use packet::tvlv::{Containers, kind, roam, tt};
+use packet::unicast::{Unicast4Header, UnicastHeader, UnicastTvlvHeader, subtype};
+use packet::{MacAddr, Vid};
+use zerocopy::IntoBytes;
+
+/// Purging, once per this time. Source: "B.A.T.M.A.N. IV" section 11.
+const WORKER: Duration = Duration::from_secs(1);
+/// An originator that is silent this long is removed.
+const ORIGINATOR_TIMEOUT: Duration = Duration::from_secs(400);
+/// Clients are aged every so many runs of the worker.
+const CLIENT_WORKER: u32 = 5;
+/// The first own OGM leaves this soon after an interface comes up.
+const FIRST_OGM: Duration = Duration::from_millis(20);
+/// Unknown neighbours that may appear on an interface at once, and per second after that.
+const NEW_NEIGHBORS: (u32, u32) = (64, 8);
+/// Mesh echoes answered at once, and per second after that. Source: "Pitfalls" B 17.
+const ICMP_BUDGET: (u32, u32) = (200, 100);
+/// People are told of a full table once in this time.
+const TABLE_FULL_EVERY: Duration = Duration::from_secs(60);
 
 /// A node's routing state.
 #[derive(Debug)]
-pub struct Mesh {}
+pub struct Mesh {
+    pub(crate) cfg: MeshConfig,
+    pub(crate) started: Instant,
+    pub(crate) rng: Rng,
+    pub(crate) out: VecDeque<Output>,
+    pub(crate) counters: Counters,
+    pub(crate) links: BTreeMap<LinkId, Link>,
+    pub(crate) primary: Option<LinkId>,
+    /// The routing tables there are: the default one and one per hard interface.
+    pub(crate) tables: Vec<Table>,
+    pub(crate) originators: Originators,
+    pub(crate) ogm_queue: OgmQueue,
+    pub(crate) ogms_sent: u32,
+    pub(crate) show_until: Instant,
+    pub(crate) local: Local,
+    pub(crate) local_full: bool,
+    pub(crate) global: Global,
+    pub(crate) requests: BTreeMap<MacAddr, Request>,
+    pub(crate) roams: BTreeMap<Key, RoamLimit>,
+    pub(crate) flood: Flood,
+    pub(crate) bcast_seqno: u32,
+    pub(crate) fragments: Reassembly,
+    pub(crate) frag_seqno: u16,
+    pub(crate) icmp_budget: Bucket,
+    first_seqno: u32,
+    /// Newest sequence number of interfaces that went away, so that they resume ahead of it.
+    resume: BTreeMap<LinkId, u32>,
+    next_work: Instant,
+    works: u32,
+    told_full: BTreeMap<&'static str, Instant>,
+}
 
 impl Mesh {
     /// A node without hard interfaces. `seed` feeds jitter and, where `resume` is `None`, the
     /// first sequence numbers.
     pub fn new(config: MeshConfig, seed: u64, resume: Option<Seqnos>, now: Instant) -> Self {
-        let _ = (config, seed, resume, now);
-        Self {}
+        let mut rng = Rng::new(seed);
+        let first = resume.unwrap_or(Seqnos { ogm: rng.next_u32(), bcast: 1 });
+        let mut mesh = Self {
+            started: now,
+            out: VecDeque::new(),
+            counters: Counters::default(),
+            links: BTreeMap::new(),
+            primary: None,
+            tables: alloc::vec![Table::Host],
+            originators: Originators::new(),
+            ogm_queue: OgmQueue::default(),
+            ogms_sent: 1,
+            show_until: Instant::ZERO,
+            local: Local::default(),
+            local_full: false,
+            global: Global::new(config.caps.clients, config.caps.clients_per_originator),
+            requests: BTreeMap::new(),
+            roams: BTreeMap::new(),
+            flood: Flood::default(),
+            bcast_seqno: first.bcast,
+            fragments: Reassembly::new(config.caps.fragment_bytes),
+            frag_seqno: rng.next_u32() as u16,
+            icmp_budget: Bucket::new(ICMP_BUDGET.0, ICMP_BUDGET.1, now),
+            first_seqno: first.ogm,
+            resume: BTreeMap::new(),
+            next_work: now + WORKER,
+            works: 0,
+            told_full: BTreeMap::new(),
+            cfg: config,
+            rng,
+        };
+        mesh.add_own_client(now);
+        mesh.out.push_back(Output::Fib(FibChange::Fragmentation(mesh.cfg.fragmentation)));
+        mesh
     }
 
     /// Takes one input in. Drain [`Mesh::poll_output`] to `None` afterwards.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        let _ = (input, now);
+        let done = match input {
+            Input::LinkUp(id, cfg) => {
+                self.link_up(id, cfg, now);
+                Ok(())
+            }
+            Input::LinkDown(id) => {
+                self.link_down(id);
+                Ok(())
+            }
+            Input::LinkRx(link, frame) => self.link_rx(link, frame, now),
+            Input::HostRx(frame) => self.host_rx(frame, now),
+            Input::Configure(cfg) => {
+                self.configure(cfg, now);
+                Ok(())
+            }
+            Input::Echo(echo) => self.send_echo(echo),
+            Input::Tick => Ok(()),
+        };
+        if let Err(why) = done {
+            self.counters.drop(why);
+        }
+        self.run_timers(now);
     }
 
     /// The next thing that wants to be done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.out.pop_front()
     }
 
-    /// When [`Input::Tick`] is due. Never in the past for long: a shell that is late just ticks.
+    /// When [`Input::Tick`] is due. A shell that is late just ticks.
     pub fn poll_timeout(&self) -> Instant {
-        Instant::FAR_FUTURE
+        let flood = self.flood.next().unwrap_or(Instant::FAR_FUTURE);
+        self.next_work.min(self.next_ogm_timer()).min(flood)
     }
 
     /// Sequence numbers to resume with after a restart; the shell persists them now and then and
     /// adds a reserve when it reads them back.
     pub fn seqnos(&self) -> Seqnos {
-        Seqnos { ogm: 0, bcast: 0 }
+        let of_primary = self.primary.and_then(|id| self.links.get(&id)).map(|l| l.seqno);
+        Seqnos { ogm: of_primary.unwrap_or(self.first_seqno), bcast: self.bcast_seqno }
     }
 
-    /// A read-only picture for people and programs. Not for the hot path.
-    pub fn snapshot(&self, now: Instant) -> Snapshot {
-        let _ = now;
-        unimplemented!()
+    fn run_timers(&mut self, now: Instant) {
+        if self.next_ogm_timer() <= now {
+            self.run_ogm_timers(now);
+        }
+        self.run_flood_timers(now);
+        if self.next_work <= now {
+            self.next_work = now + WORKER;
+            self.work(now);
+        }
+    }
+
+    /// What is done once a second.
+    fn work(&mut self, now: Instant) {
+        self.works = self.works.wrapping_add(1);
+        for link in self.links.values_mut() {
+            let id = link.id;
+            let out = &mut self.out;
+            link.neighbors.retain(|mac, n| {
+                let stays = now.since(n.last_seen) <= PURGE_AFTER;
+                if !stays {
+                    out.push_back(Output::Event(Event::NeighborGone { link: id, neigh: *mac }));
+                }
+                stays
+            });
+        }
+        self.purge_originators(now);
+        for _ in 0..self.fragments.purge(now) {
+            self.counters.drop(Drop::FragmentTimeout);
+        }
+        if core::mem::take(&mut self.local_full) {
+            self.table_full("own clients", now);
+        }
+        if self.works % CLIENT_WORKER == 0 {
+            self.age_clients(now);
+            self.purge_requests();
+            self.purge_roams(now);
+        }
+    }
+
+    fn purge_originators(&mut self, now: Instant) {
+        let gone: Vec<MacAddr> = self
+            .originators
+            .iter()
+            .filter(|(_, o)| now.since(o.last_seen) > ORIGINATOR_TIMEOUT)
+            .map(|(mac, _)| *mac)
+            .collect();
+        for orig in gone {
+            self.remove_originator(orig);
+        }
+        let mut changed = Vec::new();
+        for (orig, o) in &mut self.originators {
+            let links = &self.links;
+            let before: Vec<_> = self.tables.iter().map(|&t| o.router(t)).collect();
+            for table in o.purge(now, |id| links.contains_key(&id), &self.tables) {
+                let i = self.tables.iter().position(|&t| t == table);
+                let old = i.and_then(|i| before.get(i).copied()).flatten();
+                changed.push((*orig, table, old, o.router(table)));
+            }
+        }
+        for (orig, table, old, new) in changed {
+            // Put the old one back for a moment, so that the change is made in one place.
+            if let Some(o) = self.originators.get_mut(&orig) {
+                o.set_router(table, old);
+            }
+            self.set_route(orig, table, new);
+        }
+    }
+
+    pub(crate) fn remove_originator(&mut self, orig: MacAddr) {
+        for i in 0..self.tables.len() {
+            if let Some(&table) = self.tables.get(i) {
+                self.set_route(orig, table, None);
+            }
+        }
+        self.forget_clients_of(orig);
+        self.global.tables.remove(&orig);
+        self.requests.remove(&orig);
+        if self.originators.remove(&orig).is_some() {
+            self.out.push_back(Output::Fib(FibChange::OriginatorGone(orig)));
+        }
+    }
+
+    // --- hard interfaces ---
+
+    fn link_up(&mut self, id: LinkId, cfg: LinkConfig, now: Instant) {
+        if usize::from(id.0) >= MAX_LINKS || !cfg.mac.is_unicast() {
+            return;
+        }
+        let fib = FibLink { mac: cfg.mac, mtu: cfg.mtu };
+        match self.links.get_mut(&id) {
+            Some(link) if link.cfg.mac == cfg.mac => link.cfg = cfg,
+            _ => {
+                // A new address is a new interface to everybody else.
+                if self.links.contains_key(&id) {
+                    self.link_down(id);
+                }
+                let seqno = match (self.resume.get(&id), self.primary) {
+                    (Some(&seqno), _) => seqno,
+                    (None, None) => self.first_seqno,
+                    (None, Some(_)) => self.rng.next_u32(),
+                };
+                let link = Link {
+                    id,
+                    cfg,
+                    seqno,
+                    next_ogm: now + self.rng.below(FIRST_OGM),
+                    fast: FastStart::default(),
+                    neighbors: BTreeMap::new(),
+                    newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
+                };
+                self.links.insert(id, link);
+                self.tables.push(Table::Link(id));
+                self.show_until = self.show_until.max(now + Duration::from_secs(5));
+            }
+        }
+        self.out.push_back(Output::Fib(FibChange::Link(id, Some(fib))));
+        self.choose_primary();
+        self.publish_own();
+    }
+
+    fn link_down(&mut self, id: LinkId) {
+        let Some(link) = self.links.remove(&id) else { return };
+        self.resume.insert(id, link.seqno);
+        for neigh in link.neighbors.keys() {
+            self.event(Event::NeighborGone { link: id, neigh: *neigh });
+        }
+        self.tables.retain(|&t| t != Table::Link(id));
+        self.ogm_queue.forget(id);
+        self.flood.forget(id);
+        for o in self.originators.values_mut() {
+            o.forget_table(Table::Link(id));
+        }
+        let origs: Vec<MacAddr> = self.originators.keys().copied().collect();
+        for orig in &origs {
+            let next = None;
+            self.out.push_back(Output::Fib(FibChange::Route { orig: *orig, table: Table::Link(id), next }));
+        }
+        // Ways over the interface are gone at once, not at the next purge.
+        self.purge_originators(self.next_work - WORKER);
+        self.out.push_back(Output::Fib(FibChange::Link(id, None)));
+        self.choose_primary();
+        self.publish_own();
+        if self.links.is_empty() {
+            self.event(Event::NoLink);
+        }
+    }
+
+    /// The primary hard interface is the first one, and stays while it lives.
+    fn choose_primary(&mut self) {
+        if self.primary.is_none_or(|id| !self.links.contains_key(&id)) {
+            self.primary = self.links.keys().next().copied();
+        }
+    }
+
+    pub(crate) fn publish_own(&mut self) {
+        let change = FibChange::Own { orig: self.own_orig(), ttvn: self.local.ttvn };
+        self.out.push_back(Output::Fib(change));
+    }
+
+    /// Our originator address; zero while no hard interface is up.
+    pub fn own_orig(&self) -> MacAddr {
+        self.primary.and_then(|id| self.links.get(&id)).map_or(MacAddr::ZERO, |l| l.cfg.mac)
+    }
+
+    pub(crate) fn is_own(&self, mac: MacAddr) -> bool {
+        self.links.values().any(|l| l.cfg.mac == mac)
+    }
+
+    fn configure(&mut self, cfg: MeshConfig, now: Instant) {
+        let old = core::mem::replace(&mut self.cfg, cfg);
+        if old.host_mac != self.cfg.host_mac {
+            let key = (old.host_mac, Vid::UNTAGGED);
+            if let Some(e) = self.local.entries.get_mut(&key) {
+                e.permanent = false;
+            }
+            self.local.remove(key, false, &mut self.out);
+            self.add_own_client(now);
+        }
+        self.global.cap = self.cfg.caps.clients;
+        self.global.cap_per_originator = self.cfg.caps.clients_per_originator;
+        self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
+    }
+
+    /// Our own permanent client. Source: "Pitfalls" A 1.
+    fn add_own_client(&mut self, now: Instant) {
+        let key = (self.cfg.host_mac, Vid::UNTAGGED);
+        let bounds = self.local_bounds();
+        let added = self.local.add(key, true, 0, bounds, now, &mut self.out);
+        debug_assert!(added.is_ok(), "permanent clients are never refused");
+    }
+
+    // --- frames ---
+
+    fn link_rx(&mut self, link: LinkId, frame: Frame, now: Instant) -> Result<(), Drop> {
+        if !self.links.contains_key(&link) {
+            return Err(Drop::LinkDown);
+        }
+        match frame.bytes().get(ETH_LEN).copied() {
+            Some(packet_type::OGM) => self.receive_ogms(link, &frame, now),
+            Some(packet_type::BCAST) => self.receive_bcast(frame, now),
+            Some(packet_type::ICMP) => self.receive_icmp(link, frame, now),
+            Some(packet_type::UNICAST_TVLV) => self.receive_unicast_tvlv(link, frame, now),
+            Some(packet_type::FRAG) => self.receive_fragment(link, &frame, now),
+            Some(packet_type::UNICAST_4ADDR) => self.receive_4addr(frame, now),
+            Some(packet_type::ELP | packet_type::OGM2) => Err(Drop::OtherAlgorithm),
+            Some(_) => Err(Drop::Unsupported),
+            None => Err(Drop::Short),
+        }
+    }
+
+    /// A client frame that the data plane could not decide: its source is unknown, or it is for a
+    /// group.
+    fn host_rx(&mut self, frame: Frame, now: Instant) -> Result<(), Drop> {
+        let inner = ClientFrame::parse(frame.bytes()).map_err(|_| Drop::Short)?;
+        if !inner.src.is_unicast() {
+            return Err(Drop::BadClientSource);
+        }
+        let done = self.learn_local((inner.src, inner.vid), now).and_then(|()| {
+            if inner.dst.is_multicast() {
+                return self.flood_own(frame, now);
+            }
+            self.out.push_back(Output::HostAgain(frame));
+            Ok(())
+        });
+        if done.is_err() {
+            self.counters.add(Count::TxDropped, 1);
+        }
+        done
+    }
+
+    fn receive_4addr(&mut self, mut frame: Frame, now: Instant) -> Result<(), Drop> {
+        let packet = frame.bytes().get(ETH_LEN..).unwrap_or_default();
+        let (header, rest) = Unicast4Header::parse(packet).map_err(|_| Drop::Short)?;
+        let inner = ClientFrame::parse(rest).map_err(|_| Drop::Short)?;
+        let (src, kind) = (header.src, header.subtype);
+        if inner.ethertype == ETHERTYPE {
+            return Err(Drop::MeshInMesh);
+        }
+        if kind == subtype::DATA {
+            self.learn_temporary((inner.src, inner.vid), src, now);
+        }
+        frame.pull_front(ETH_LEN + Unicast4Header::LEN);
+        self.deliver(frame);
+        Ok(())
+    }
+
+    fn receive_fragment(&mut self, link: LinkId, frame: &Frame, now: Instant) -> Result<(), Drop> {
+        let (eth, packet) = EthHeader::parse(frame.bytes()).map_err(|_| Drop::Short)?;
+        self.counters.frame(Count::FragRx, frame.len());
+        let Some(whole) = self.fragments.add(packet, now)? else { return Ok(()) };
+        if whole.first() == Some(&packet_type::FRAG) {
+            return Err(Drop::NestedFragment);
+        }
+        let mut again = Frame::copy_of(&whole);
+        if let Some(room) = again.push_front(ETH_LEN).get_mut(..ETH_LEN) {
+            room.copy_from_slice(eth.as_bytes());
+        }
+        self.out.push_back(Output::LinkAgain(link, again));
+        Ok(())
+    }
+
+    fn receive_unicast_tvlv(&mut self, link: LinkId, frame: Frame, now: Instant) -> Result<(), Drop> {
+        let packet = frame.bytes().get(ETH_LEN..).unwrap_or_default();
+        let (header, tvlvs) = UnicastTvlvHeader::parse(packet).map_err(|_| Drop::BadTvlv)?;
+        let (dst, src) = (header.dst, header.src);
+        let for_us = self.is_own(dst);
+        if self.is_own(src) {
+            return Err(Drop::OwnSource);
+        }
+        for c in Containers::new(tvlvs) {
+            match (c.kind, c.version) {
+                (kind::TT, 1) => {
+                    let table = tt::Tt::parse(c.value).map_err(|_| Drop::BadTvlv)?;
+                    match table.header.flags & tt::flags::KIND {
+                        tt::flags::REQUEST if self.receive_tt_request(dst, src, &table) => return Ok(()),
+                        tt::flags::RESPONSE if for_us => self.receive_tt_response(src, &table, now)?,
+                        _ => {}
+                    }
+                }
+                (kind::ROAM, 1) if for_us => {
+                    let moved = roam::Roam::parse(c.value).map_err(|_| Drop::BadTvlv)?;
+                    self.receive_roam(src, moved, now)?;
+                }
+                // Unlike the kernel we carry containers that we do not know. Source: "Pitfalls" A 23.
+                _ => {}
+            }
+        }
+        if for_us { Ok(()) } else { self.forward(link, frame) }
+    }
+
+    /// Passes a packet of the unicast class on, by the table of the interface it came in on.
+    pub(crate) fn forward(&mut self, link: LinkId, mut frame: Frame) -> Result<(), Drop> {
+        let packet = frame.bytes_mut().get_mut(ETH_LEN..).unwrap_or_default();
+        let (header, _) = UnicastHeader::parse_mut(packet).map_err(|_| Drop::Short)?;
+        let dest = header.dest;
+        if header.ttl < 2 {
+            return Err(Drop::Ttl);
+        }
+        header.ttl = header.ttl.min(TTL) - 1;
+        if !self.originators.contains_key(&dest) {
+            return Err(Drop::UnknownOriginator);
+        }
+        let len = frame.len();
+        frame.pull_front(ETH_LEN);
+        if !self.send_frame(dest, Table::Link(link), frame) {
+            return Err(Drop::NoRoute);
+        }
+        self.counters.frame(Count::Forward, len);
+        Ok(())
+    }
+
+    /// Sends a packet (without Ethernet header) to an originator. False without a route.
+    pub(crate) fn send_to(&mut self, dest: MacAddr, table: Table, packet: &[u8]) -> bool {
+        self.send_frame(dest, table, Frame::copy_of(packet))
+    }
+
+    fn send_frame(&mut self, dest: MacAddr, table: Table, mut frame: Frame) -> bool {
+        let Some(hop) = self.originators.get(&dest).and_then(|o| o.router(table)) else { return false };
+        let Some(link) = self.links.get(&hop.link) else { return false };
+        let eth = EthHeader { dst: hop.neigh, src: link.cfg.mac, ethertype: ETHERTYPE.into() };
+        if let Some(room) = frame.push_front(ETH_LEN).get_mut(..ETH_LEN) {
+            room.copy_from_slice(eth.as_bytes());
+        }
+        if frame.len() - ETH_LEN <= link.cfg.mtu {
+            self.out.push_back(Output::LinkTx(hop.link, frame));
+            return true;
+        }
+        self.frag_seqno = self.frag_seqno.wrapping_add(1);
+        let own = self.own_orig();
+        let mtu = self.links.get(&hop.link).map_or(0, |l| l.cfg.mtu);
+        let pieces = fragment::split(&eth, &frame, own, self.frag_seqno, mtu).filter(|_| self.cfg.fragmentation);
+        let Some(pieces) = pieces else {
+            self.counters.drop(Drop::TooBig);
+            return true;
+        };
+        for piece in pieces {
+            self.counters.frame(Count::FragTx, piece.len());
+            self.out.push_back(Output::LinkTx(hop.link, piece));
+        }
+        true
+    }
+
+    /// Hands a client frame to the mesh interface.
+    pub(crate) fn deliver(&mut self, frame: Frame) {
+        self.counters.frame(Count::Rx, frame.len());
+        self.out.push_back(Output::HostTx(frame));
+    }
+
+    // --- saying things ---
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn table_full(&mut self, table: &'static str, now: Instant) {
+        let told = self.told_full.get(table).is_some_and(|&at| now.since(at) < TABLE_FULL_EVERY);
+        if !told {
+            self.told_full.insert(table, now);
+            self.event(Event::TableFull(table));
+        }
     }
 }
 

@@ -1,10 +1,25 @@
 //! The hot path: client frames and packets in transit, decided by the forwarding table alone.
+//!
+//! Everything here is one or two hash lookups and a header written in place. What needs a control
+//! structure (floods, requests, echoes, reassembly, unknown clients) is punted.
+//! Source: protocol notes, "Payload plane" sections 1 and 2.
 
 use crate::config::LinkId;
-use crate::counters::Counters;
-use crate::fib::{Fib, FibChange};
+use crate::counters::{Count, Counters, Drop};
+use crate::fib::{Fib, FibChange, LocalState, NextHop, Table};
+use crate::fragment;
 use crate::frame::Frame;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
+use packet::consts::{ETH_LEN, ETHERTYPE, TTL, VERSION, packet_type};
+use packet::eth::{ClientFrame, EthHeader};
+use packet::frag::FragHeader;
+use packet::unicast::{Unicast4Header, UnicastHeader};
+use packet::{MacAddr, Vid};
+use zerocopy::IntoBytes;
+
+/// How often one frame of a busy own client goes to the control side, which ages clients after
+/// 600 s.
+const REPORT_EVERY: Duration = Duration::from_secs(20);
 
 /// Where a [`Plane`] puts the frames it has decided about.
 pub trait PlaneSink {
@@ -25,12 +40,21 @@ pub trait PlaneSink {
 pub struct Plane {
     fib: Fib,
     counters: Counters,
+    frag_seqno: u16,
+}
+
+/// What to do with a packet after its header was looked at.
+enum Verdict {
+    Forward(MacAddr),
+    Deliver,
+    Punt,
+    Drop(Drop),
 }
 
 impl Plane {
     /// An empty plane; `seed` is any unpredictable number.
     pub fn new(seed: u64) -> Self {
-        Self { fib: Fib::new(seed), counters: Counters::default() }
+        Self { fib: Fib::new(seed), counters: Counters::default(), frag_seqno: (seed >> 17) as u16 }
     }
 
     /// Takes a change of the forwarding table in.
@@ -38,20 +62,263 @@ impl Plane {
         self.fib.apply(change);
     }
 
-    /// Decides about a frame heard on a hard interface, Ethernet header included.
-    pub fn link_rx(&mut self, link: LinkId, frame: Frame, sink: &mut impl PlaneSink) {
-        sink.punt_link(link, frame);
-    }
-
-    /// Decides about a client frame from the mesh interface. `known` says that the control side
-    /// has seen it and knows its source.
-    pub fn host_rx(&mut self, frame: Frame, known: bool, now: Instant, sink: &mut impl PlaneSink) {
-        let _ = (known, now);
-        sink.punt_host(frame);
+    /// The forwarding table, for tests and people.
+    pub fn fib(&self) -> &Fib {
+        &self.fib
     }
 
     /// What was counted here.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
+
+    /// Decides about a frame heard on a hard interface, Ethernet header included.
+    pub fn link_rx(&mut self, link: LinkId, mut frame: Frame, sink: &mut impl PlaneSink) {
+        match self.classify(link, frame.bytes_mut()) {
+            Verdict::Forward(dest) => self.forward(link, dest, frame, sink),
+            Verdict::Deliver => self.deliver(frame, sink),
+            Verdict::Punt => sink.punt_link(link, frame),
+            Verdict::Drop(why) => self.discard(why, frame, sink),
+        }
+    }
+
+    /// Decides about a client frame from the mesh interface. `known` says that the control side
+    /// has seen it and knows its source.
+    pub fn host_rx(&mut self, frame: Frame, known: bool, now: Instant, sink: &mut impl PlaneSink) {
+        let Ok(inner) = ClientFrame::parse(frame.bytes()) else {
+            return self.discard_host(Drop::Short, frame, sink);
+        };
+        if inner.ethertype == ETHERTYPE {
+            return self.discard_host(Drop::MeshInMesh, frame, sink);
+        }
+        if !inner.src.is_unicast() {
+            return self.discard_host(Drop::BadClientSource, frame, sink);
+        }
+        if is_link_local(inner.dst) {
+            return self.discard_host(Drop::LinkLocal, frame, sink);
+        }
+        if !known {
+            let fresh = match self.fib.local_mut(inner.src, inner.vid) {
+                Some(local) if local.state == LocalState::Active && now < local.report_at => true,
+                Some(local) => {
+                    local.report_at = now + REPORT_EVERY;
+                    false
+                }
+                None => false,
+            };
+            if !fresh || inner.dst.is_multicast() {
+                return sink.punt_host(frame);
+            }
+        }
+        self.encapsulate(inner, frame, sink);
+    }
+
+    /// Looks at a mesh frame; may rewrite where a unicast packet goes.
+    fn classify(&mut self, link: LinkId, bytes: &mut [u8]) -> Verdict {
+        let Ok((eth, packet)) = EthHeader::parse_mut(bytes) else { return Verdict::Drop(Drop::Short) };
+        let (Some(&kind), Some(&version)) = (packet.first(), packet.get(1)) else {
+            return Verdict::Drop(Drop::Short);
+        };
+        if eth.ethertype.get() != ETHERTYPE {
+            return Verdict::Drop(Drop::OuterTag);
+        }
+        if version != VERSION {
+            return Verdict::Drop(Drop::Version);
+        }
+        match kind {
+            packet_type::OGM | packet_type::BCAST | packet_type::ELP | packet_type::OGM2 | packet_type::MCAST => {
+                return Verdict::Punt;
+            }
+            packet_type::UNICAST_MIN..=packet_type::UNICAST_MAX => {}
+            _ => return Verdict::Drop(Drop::UnknownType),
+        }
+        let Some(port) = self.fib.link(link) else { return Verdict::Drop(Drop::LinkDown) };
+        if eth.src.is_multicast() || !eth.dst.is_unicast() {
+            return Verdict::Drop(Drop::BadAddress);
+        }
+        if eth.dst != port.mac {
+            return Verdict::Drop(Drop::NotForUs);
+        }
+        let have = packet.len();
+        let Ok((head, rest)) = UnicastHeader::parse_mut(packet) else { return Verdict::Drop(Drop::Short) };
+        // A TTL above what any node sends only feeds loops. Source: "Pitfalls" B 19.
+        head.ttl = head.ttl.min(TTL);
+        match kind {
+            packet_type::UNICAST => self.client_packet(head, rest),
+            packet_type::UNICAST_4ADDR => {
+                let Some(inner) = rest.get(Unicast4Header::LEN - UnicastHeader::LEN..) else {
+                    return Verdict::Drop(Drop::Short);
+                };
+                match self.client_packet(head, inner) {
+                    // Its receiver may learn from it; that is the control side's work.
+                    Verdict::Deliver => Verdict::Punt,
+                    other => other,
+                }
+            }
+            packet_type::FRAG => {
+                if have < FragHeader::LEN {
+                    return Verdict::Drop(Drop::Short);
+                }
+                if self.fib.is_own(head.dest) { Verdict::Punt } else { self.fragment_in_transit(link, head.dest, have) }
+            }
+            packet_type::ICMP | packet_type::UNICAST_TVLV => Verdict::Punt,
+            _ if self.fib.is_own(head.dest) => Verdict::Drop(Drop::UnknownForUs),
+            _ => Verdict::Forward(head.dest),
+        }
+    }
+
+    /// A fragment goes on untouched if it fits the next link; otherwise the control side puts the
+    /// packet together and it is cut again.
+    fn fragment_in_transit(&self, link: LinkId, dest: MacAddr, len: usize) -> Verdict {
+        let fits = self
+            .fib
+            .route(dest, Table::Link(link))
+            .and_then(|next| self.fib.link(next.link))
+            .is_none_or(|out| len <= out.mtu);
+        if fits { Verdict::Forward(dest) } else { Verdict::Punt }
+    }
+
+    /// The table version check of a packet with a client frame inside.
+    /// Source: "Payload plane" section 1.3.
+    fn client_packet(&self, head: &mut UnicastHeader, frame: &[u8]) -> Verdict {
+        let Ok(inner) = ClientFrame::parse(frame) else { return Verdict::Drop(Drop::Short) };
+        let mine = self.fib.is_own(head.dest);
+        if !inner.dst.is_multicast() {
+            let local = self.fib.local(inner.dst, inner.vid);
+            if local == Some(LocalState::Roamed) {
+                self.readdress(head, inner.dst, inner.vid, local);
+            }
+            let current = if self.fib.is_own(head.dest) { Some(self.fib.ttvn) } else { self.fib.ttvn_of(head.dest) };
+            let Some(current) = current else { return Verdict::Drop(Drop::UnknownOriginator) };
+            let outdated = head.ttvn.wrapping_sub(current) > 128;
+            if outdated && !self.readdress(head, inner.dst, inner.vid, local) {
+                if mine && local == Some(LocalState::Active) {
+                    (head.dest, head.ttvn) = (self.fib.own, current);
+                } else {
+                    return Verdict::Drop(Drop::OutdatedClient);
+                }
+            }
+        }
+        if self.fib.is_own(head.dest) { Verdict::Deliver } else { Verdict::Forward(head.dest) }
+    }
+
+    /// Sends the packet to where the client is now; false if that is unknown or no change.
+    fn readdress(&self, head: &mut UnicastHeader, client: MacAddr, vid: Vid, local: Option<LocalState>) -> bool {
+        if local == Some(LocalState::Active) {
+            (head.dest, head.ttvn) = (self.fib.own, self.fib.ttvn);
+            return true;
+        }
+        let Some(at) = self.fib.client(client, vid) else { return false };
+        if at.orig == head.dest {
+            return false;
+        }
+        let Some(ttvn) = self.fib.ttvn_of(at.orig) else { return false };
+        (head.dest, head.ttvn) = (at.orig, ttvn);
+        true
+    }
+
+    fn forward(&mut self, link: LinkId, dest: MacAddr, mut frame: Frame, sink: &mut impl PlaneSink) {
+        let Some(kind) = prepare_hop(&mut frame) else { return self.discard(Drop::Ttl, frame, sink) };
+        let Some(next) = self.fib.route(dest, Table::Link(link)) else {
+            let why = if self.fib.ttvn_of(dest).is_some() { Drop::NoRoute } else { Drop::UnknownOriginator };
+            return self.discard(why, frame, sink);
+        };
+        let what = if kind == packet_type::FRAG { Count::FragFwd } else { Count::Forward };
+        self.counters.frame(what, frame.len());
+        self.send(next, frame, sink);
+    }
+
+    /// Strips the mesh headers of a plain unicast packet and hands the client frame out.
+    fn deliver(&mut self, mut frame: Frame, sink: &mut impl PlaneSink) {
+        frame.pull_front(ETH_LEN + UnicastHeader::LEN);
+        if ClientFrame::parse(frame.bytes()).is_ok_and(|inner| inner.ethertype == ETHERTYPE) {
+            return self.discard(Drop::MeshInMesh, frame, sink);
+        }
+        self.counters.frame(Count::Rx, frame.len());
+        sink.host_tx(frame);
+    }
+
+    fn encapsulate(&mut self, inner: ClientFrame, mut frame: Frame, sink: &mut impl PlaneSink) {
+        let Some(at) = self.fib.client(inner.dst, inner.vid) else {
+            return self.discard_host(Drop::UnknownClient, frame, sink);
+        };
+        let (Some(ttvn), Some(next)) = (self.fib.ttvn_of(at.orig), self.fib.route(at.orig, Table::Host)) else {
+            return self.discard_host(Drop::NoRoute, frame, sink);
+        };
+        frame.priority = inner.priority(frame.bytes());
+        self.counters.frame(Count::Tx, frame.len());
+        let ttvn = ttvn.wrapping_sub(u8::from(at.roaming));
+        let head = UnicastHeader::new(at.orig, ttvn);
+        let bytes = frame.push_front(ETH_LEN + UnicastHeader::LEN);
+        if let Some(room) = bytes.get_mut(ETH_LEN..ETH_LEN + UnicastHeader::LEN) {
+            room.copy_from_slice(head.as_bytes());
+        }
+        self.send(next, frame, sink);
+    }
+
+    /// Puts the Ethernet header on and sends, in pieces if the link needs it. The frame has room
+    /// for the Ethernet header in front of the packet.
+    fn send(&mut self, next: NextHop, mut frame: Frame, sink: &mut impl PlaneSink) {
+        let Some(port) = self.fib.link(next.link).copied() else { return self.discard(Drop::LinkDown, frame, sink) };
+        let eth = EthHeader { dst: next.neigh, src: port.mac, ethertype: ETHERTYPE.into() };
+        if let Some(room) = frame.bytes_mut().get_mut(..ETH_LEN) {
+            room.copy_from_slice(eth.as_bytes());
+        }
+        if frame.len() - ETH_LEN <= port.mtu {
+            return sink.link_tx(next.link, frame);
+        }
+        if !self.fib.fragmentation {
+            return self.discard(Drop::TooBig, frame, sink);
+        }
+        self.frag_seqno = self.frag_seqno.wrapping_add(1);
+        let Some(pieces) = fragment::split(&eth, &frame, self.fib.own, self.frag_seqno, port.mtu) else {
+            return self.discard(Drop::TooBig, frame, sink);
+        };
+        for piece in pieces {
+            self.counters.frame(Count::FragTx, piece.len());
+            sink.link_tx(next.link, piece);
+        }
+        sink.recycle(frame);
+    }
+
+    fn discard(&mut self, why: Drop, frame: Frame, sink: &mut impl PlaneSink) {
+        self.counters.drop(why);
+        sink.recycle(frame);
+    }
+
+    fn discard_host(&mut self, why: Drop, frame: Frame, sink: &mut impl PlaneSink) {
+        self.counters.add(Count::TxDropped, 1);
+        self.discard(why, frame, sink);
+    }
+}
+
+/// Spanning tree and loopback-test frames stay on their wire. Source: "Payload plane" 1.1.
+fn is_link_local(dst: MacAddr) -> bool {
+    dst == MacAddr([0x01, 0x80, 0xc2, 0, 0, 0]) || dst == MacAddr([0xcf, 0, 0, 0, 0, 0])
+}
+
+/// Takes one off the TTL and notes the priority of what is inside. Returns the packet type, or
+/// `None` if the TTL ran out.
+fn prepare_hop(frame: &mut Frame) -> Option<u8> {
+    let bytes = frame.bytes_mut();
+    let (head, rest) = UnicastHeader::parse_mut(bytes.get_mut(ETH_LEN..)?).ok()?;
+    if head.ttl < 2 {
+        return None;
+    }
+    head.ttl -= 1;
+    let kind = head.packet_type;
+    let skip = match kind {
+        packet_type::UNICAST => 0,
+        packet_type::UNICAST_4ADDR => Unicast4Header::LEN - UnicastHeader::LEN,
+        packet_type::FRAG => {
+            frame.priority = (head.ttvn >> 1) & 7;
+            return Some(kind);
+        }
+        _ => return Some(kind),
+    };
+    if let Some(inner) = rest.get(skip..) {
+        let priority = ClientFrame::parse(inner).map_or(0, |c| c.priority(inner));
+        frame.priority = priority;
+    }
+    Some(kind)
 }

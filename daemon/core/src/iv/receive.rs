@@ -1,0 +1,416 @@
+//! Received OGMs: echoes, windows, ranking, forwarding. Source: "B.A.T.M.A.N. IV" sections 4 to 9.
+//!
+//! All routing tables see the same OGMs, so the sequence windows are kept once per neighbour and
+//! not once per table as in the kernel; only qualities and next hops differ by table. Two checks
+//! come earlier than in the kernel, so that an OGM which cannot win does not move a window either:
+//! quality 0, and a relay without a route of its own.
+
+use super::tq::{LinkQuality, apply_hop_penalty};
+use crate::border::{Event, Output};
+use crate::config::LinkId;
+use crate::counters::{Count, Drop};
+use crate::fib::{FibChange, NextHop, Table};
+use crate::frame::Frame;
+use crate::link::{Bucket, Neighbor};
+use crate::mesh::Mesh;
+use crate::originator::{Originator, table_index};
+use crate::time::{Duration, Instant};
+use crate::window::{WINDOW, Window, distance};
+use alloc::vec::Vec;
+use packet::MacAddr;
+use packet::consts::TTL;
+use packet::eth::EthHeader;
+use packet::ogm::{DIRECTLINK, NOT_BEST_NEXT_HOP, Ogm, OgmHeader, Ogms};
+use packet::tvlv::{self, Container, Containers, kind};
+use zerocopy::IntoBytes;
+
+/// Forwarded OGMs wait up to this long. Source: "Constants".
+const FORWARD_JITTER: Duration = Duration::from_millis(10);
+/// Neighbours remembered per originator.
+const WAYS: usize = 32;
+/// Unknown originators that one neighbour may bring at once, and per second after that.
+const NEW_ORIGINATORS: (u32, u32) = (512, 32);
+
+/// How the sequence number of an OGM relates to what was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    New,
+    /// Another neighbour brought it before.
+    SeenElsewhere,
+    /// This neighbour brought it before.
+    SeenHere,
+}
+
+/// An OGM on its way through the checks.
+struct Heard<'a> {
+    ogm: Ogm<'a>,
+    hop: NextHop,
+    direct: bool,
+    status: Status,
+    ttl: u8,
+}
+
+impl Mesh {
+    /// Takes a frame of OGMs in.
+    pub(crate) fn receive_ogms(&mut self, link: LinkId, frame: &Frame, now: Instant) -> Result<(), Drop> {
+        let (eth, packet) = EthHeader::parse(frame.bytes()).map_err(|_| Drop::Short)?;
+        if !eth.dst.is_broadcast() || !eth.src.is_unicast() {
+            return Err(Drop::BadAddress);
+        }
+        if packet.len() < OgmHeader::LEN {
+            return Err(Drop::Short);
+        }
+        if self.is_own(eth.src) {
+            return Err(Drop::OwnSource);
+        }
+        self.counters.frame(Count::MgmtRx, frame.len());
+        let hop = NextHop { link, neigh: eth.src };
+        for ogm in Ogms::new(packet) {
+            if let Err(why) = self.receive_ogm(hop, ogm, now) {
+                self.counters.drop(why);
+            }
+        }
+        Ok(())
+    }
+
+    fn receive_ogm(&mut self, hop: NextHop, ogm: Ogm<'_>, now: Instant) -> Result<(), Drop> {
+        let h = ogm.header;
+        if self.is_own(h.orig) {
+            self.take_echo(hop, h);
+            return Err(Drop::OwnOgm);
+        }
+        if self.is_own(h.prev_sender) {
+            return Err(Drop::OwnRebroadcast);
+        }
+        if h.flags & NOT_BEST_NEXT_HOP != 0 {
+            return Err(Drop::NotBestNextHop);
+        }
+        if !h.orig.is_unicast() {
+            return Err(Drop::BadAddress);
+        }
+        if h.tq == 0 {
+            return Err(Drop::ZeroTq);
+        }
+        let direct = hop.neigh == h.orig;
+        let ttl = h.ttl.min(TTL);
+        // Fresh from its originator, by whichever of its hard interfaces.
+        let fresh = ttl == TTL && h.prev_sender == h.orig;
+        if direct || fresh {
+            self.note_neighbor(hop, now)?;
+        }
+        if fresh {
+            self.note_primary(hop, h.orig, ogm.tvlvs, now);
+        }
+        if !direct && !self.relay_has_route(hop.neigh, Table::Host) {
+            return Err(Drop::UnknownRelay);
+        }
+        self.note_originator(h.orig, hop, direct, now)?;
+        let status = self.note_seqno(h, hop, now)?;
+        self.rank_and_forward(Heard { ogm, hop, direct, status, ttl }, now);
+        Ok(())
+    }
+
+    /// An own OGM came back. Source: section 5.
+    fn take_echo(&mut self, hop: NextHop, h: &OgmHeader) {
+        let Some(link) = self.links.get_mut(&hop.link) else { return };
+        if h.flags & DIRECTLINK == 0 || h.orig != link.cfg.mac {
+            return;
+        }
+        let back = link.seqno.wrapping_sub(1).wrapping_sub(h.seqno.get());
+        if let Some(n) = link.neighbors.get_mut(&hop.neigh) {
+            n.echoes.mark(back);
+        }
+    }
+
+    /// A neighbour's own OGM was heard.
+    fn note_neighbor(&mut self, hop: NextHop, now: Instant) -> Result<(), Drop> {
+        let cap = self.cfg.caps.neighbors;
+        let link = self.links.get_mut(&hop.link).ok_or(Drop::LinkDown)?;
+        if let Some(n) = link.neighbors.get_mut(&hop.neigh) {
+            n.last_seen = now;
+            return Ok(());
+        }
+        if !link.newcomers.take(now) {
+            return Err(Drop::OriginatorRate);
+        }
+        if link.neighbors.len() >= cap {
+            // Whoever never echoed us is missed least; then whoever was silent longest.
+            let worst = link.neighbors.iter().min_by_key(|(_, n)| (n.echoes.count(), n.last_seen));
+            let Some(worst) = worst.map(|(mac, _)| *mac) else { return Err(Drop::OriginatorsFull) };
+            link.neighbors.remove(&worst);
+        }
+        let (burst, rate) = NEW_ORIGINATORS;
+        link.neighbors.insert(
+            hop.neigh,
+            Neighbor {
+                last_seen: now,
+                originator: None,
+                meshwork: false,
+                echoes: Window::default(),
+                originators: Bucket::new(burst, rate, now),
+            },
+        );
+        self.event(Event::NeighborNew { link: hop.link, neigh: hop.neigh });
+        self.neighbor_appeared(hop.link, now);
+        Ok(())
+    }
+
+    /// An originator's primary OGM was heard from the originator itself: the neighbour is it, and
+    /// if the OGM carries our container, it runs Meshwork.
+    fn note_primary(&mut self, hop: NextHop, orig: MacAddr, tvlvs: &[u8], now: Instant) {
+        let n = self.links.get_mut(&hop.link).and_then(|l| l.neighbors.get_mut(&hop.neigh));
+        let Some(n) = n else { return };
+        n.originator = Some(orig);
+        if !n.meshwork && Containers::new(tvlvs).any(|c| is_ours(&c)) {
+            n.meshwork = true;
+            self.neighbor_appeared(hop.link, now);
+        }
+    }
+
+    /// Makes sure that the originator has a record. Source: "Pitfalls" B 4.
+    fn note_originator(&mut self, orig: MacAddr, hop: NextHop, direct: bool, now: Instant) -> Result<(), Drop> {
+        if self.originators.contains_key(&orig) {
+            return Ok(());
+        }
+        if !direct {
+            let n = self.links.get_mut(&hop.link).and_then(|l| l.neighbors.get_mut(&hop.neigh));
+            if !n.is_some_and(|n| n.originators.take(now)) {
+                return Err(Drop::OriginatorRate);
+            }
+        }
+        if self.originators.len() >= self.cfg.caps.originators {
+            let Some(worst) = self.least_missed_originator() else {
+                self.table_full("originators", now);
+                return Err(Drop::OriginatorsFull);
+            };
+            self.remove_originator(worst);
+        }
+        self.originators.insert(orig, Originator::new(now));
+        self.out.push_back(Output::Fib(FibChange::Originator { orig, ttvn: 0 }));
+        Ok(())
+    }
+
+    /// The record to give up when the table is full: never a neighbour that echoes us or a next
+    /// hop in use, else whoever sent the fewest OGMs.
+    fn least_missed_originator(&self) -> Option<MacAddr> {
+        let kept =
+            |mac: &MacAddr| self.links.values().filter_map(|l| l.neighbors.get(mac)).any(|n| n.echoes.count() > 0);
+        self.originators
+            .iter()
+            .filter(|(mac, _)| !kept(mac))
+            .min_by_key(|(_, o)| (o.accepted, o.last_seen))
+            .filter(|(_, o)| o.accepted < WINDOW)
+            .map(|(mac, _)| *mac)
+    }
+
+    /// Moves the windows. Source: section 6, step 1.
+    fn note_seqno(&mut self, h: &OgmHeader, hop: NextHop, now: Instant) -> Result<Status, Drop> {
+        let seqno = h.seqno.get();
+        let o = self.originators.get_mut(&h.orig).ok_or(Drop::UnknownOriginator)?;
+        let diff = distance(o.last_seqno, seqno);
+        if !o.ways.is_empty() && o.guard.refuses(diff, now) {
+            return Err(Drop::SeqnoProtected);
+        }
+        let first = o.ways.is_empty();
+        o.way_mut(hop, WAYS, now);
+        let mut status = Status::New;
+        let mut moved = first;
+        for way in &mut o.ways {
+            let here = way.hop == hop;
+            if diff <= 0 && way.window.has(diff.unsigned_abs()) {
+                if here {
+                    status = Status::SeenHere;
+                } else if status == Status::New {
+                    status = Status::SeenElsewhere;
+                }
+            }
+            // The very first OGM has nothing to be compared with.
+            moved |= if first { way.window.slide(WINDOW as i32, here) } else { way.window.slide(diff, here) };
+        }
+        if moved {
+            o.last_seqno = seqno;
+        }
+        if status == Status::New {
+            o.accepted = o.accepted.saturating_add(1);
+        }
+        o.last_seen = now;
+        Ok(status)
+    }
+
+    fn rank_and_forward(&mut self, heard: Heard<'_>, now: Instant) {
+        let Heard { ogm, hop, direct, status, ttl } = heard;
+        let h = ogm.header;
+        let Some(link) = self.links.get(&hop.link) else { return };
+        let (wifi, link_penalty) = (link.cfg.wifi, link.cfg.hop_penalty);
+        let received = self
+            .originators
+            .get_mut(&hop.neigh)
+            .and_then(|o| {
+                o.last_seen = now;
+                o.ways.iter_mut().find(|w| w.hop == hop)
+            })
+            .map_or(0, |w| {
+                if direct {
+                    w.last_seen = now;
+                }
+                w.window.count()
+            });
+        let quality = LinkQuality { echoes: self.echo_count(hop), received };
+        let relay_routers: Vec<bool> = self.tables.iter().map(|&t| self.relay_has_route(hop.neigh, t)).collect();
+        for i in 0..self.tables.len() {
+            let Some(&table) = self.tables.get(i) else { break };
+            let Some(o) = self.originators.get(&h.orig) else { return };
+            let router = o.router(table);
+            let from_best = router.is_some_and(|r| r.neigh == hop.neigh && o.quality(table) != 0);
+            if self.looping(h, router, table) {
+                self.counters.drop(Drop::LoopGuard);
+                continue;
+            }
+            if table == Table::Host && !ogm.tvlvs.is_empty() {
+                self.receive_tvlvs(h.orig, ogm.tvlvs, now);
+            }
+            if !direct && !relay_routers.get(i).copied().unwrap_or(false) {
+                self.counters.drop(Drop::UnknownRelay);
+                continue;
+            }
+            let radio = (table == Table::Link(hop.link) && wifi).then_some(self.cfg.hop_penalty);
+            let tq = quality.through(h.tq, link_penalty, radio);
+            self.rank(h, hop, table, tq, ttl, status, now);
+            let Table::Link(out) = table else { continue };
+            let sense_only = direct && ttl <= 2 && out != hop.link;
+            let carry = if direct { !sense_only } else { tq > 0 && status != Status::SeenHere };
+            if carry {
+                self.forward_ogm(&ogm, hop, out, tq, ttl, direct, from_best, now);
+            }
+        }
+    }
+
+    /// True if the next hop got this OGM from us in the first place. Source: section 6, step 5.
+    fn looping(&self, h: &OgmHeader, router: Option<NextHop>, table: Table) -> bool {
+        let Some(router) = router else { return false };
+        if router.neigh != h.prev_sender || h.orig == h.prev_sender {
+            return false;
+        }
+        let beyond = self.originators.get(&router.neigh).and_then(|o| o.router(table));
+        beyond.is_some_and(|b| b.neigh == router.neigh)
+    }
+
+    fn relay_has_route(&self, neigh: MacAddr, table: Table) -> bool {
+        self.originators.get(&neigh).is_some_and(|o| o.router(table).is_some())
+    }
+
+    pub(crate) fn echo_count(&self, hop: NextHop) -> u8 {
+        self.links.get(&hop.link).and_then(|l| l.neighbors.get(&hop.neigh)).map_or(0, |n| n.echoes.count())
+    }
+
+    /// Source: section 9.
+    #[expect(clippy::too_many_arguments, reason = "one step of the algorithm with all that it looks at")]
+    fn rank(&mut self, h: &OgmHeader, hop: NextHop, table: Table, tq: u8, ttl: u8, status: Status, now: Instant) {
+        let Some(o) = self.originators.get_mut(&h.orig) else { return };
+        let same_seqno = o.last_seqno == h.seqno.get();
+        let similar_ttl = o.last_ttl.saturating_sub(3) <= ttl;
+        if tq == 0 || !(status == Status::New || (same_seqno && similar_ttl)) {
+            return;
+        }
+        let average = o.note(table, hop, tq, status == Status::New, now);
+        if status == Status::New {
+            o.last_ttl = ttl;
+        }
+        let router = o.router(table);
+        if router == Some(hop) {
+            return;
+        }
+        if let Some(old) = router {
+            let old_average = o.quality(table);
+            if old_average > average || (old_average == average && self.echo_count(old) >= self.echo_count(hop)) {
+                return;
+            }
+        }
+        self.set_route(h.orig, table, Some(hop));
+    }
+
+    /// Source: section 8.
+    #[expect(clippy::too_many_arguments, reason = "one step of the algorithm with all that it looks at")]
+    fn forward_ogm(
+        &mut self,
+        ogm: &Ogm<'_>,
+        hop: NextHop,
+        out: LinkId,
+        tq: u8,
+        ttl: u8,
+        direct: bool,
+        from_best: bool,
+        now: Instant,
+    ) {
+        if ttl <= 1 || !(from_best || direct) {
+            return;
+        }
+        let Some(mtu) = self.links.get(&out).map(|l| l.cfg.mtu) else { return };
+        let mut header = *ogm.header;
+        if !from_best {
+            header.flags |= NOT_BEST_NEXT_HOP;
+        }
+        if direct && out == hop.link {
+            header.flags |= DIRECTLINK;
+        } else {
+            header.flags &= !DIRECTLINK;
+        }
+        header.ttl = ttl - 1;
+        header.prev_sender = hop.neigh;
+        header.tq = apply_hop_penalty(tq, self.cfg.hop_penalty);
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.extend_from_slice(ogm.tvlvs);
+        if bytes.len() > mtu {
+            return self.counters.drop(Drop::TooBig);
+        }
+        let earliest = now + self.rng.below(FORWARD_JITTER);
+        if !self.ogm_queue.add(out, &bytes, mtu, earliest, self.cfg.aggregation) {
+            self.counters.drop(Drop::OgmQueueFull);
+        }
+    }
+
+    /// Source: "Wire format" section 13; unknown containers are carried unread.
+    fn receive_tvlvs(&mut self, orig: MacAddr, tvlvs: &[u8], now: Instant) {
+        for c in Containers::new(tvlvs) {
+            match (c.kind, c.version) {
+                (kind::TT, 1) => match tvlv::tt::Tt::parse(c.value) {
+                    Ok(tt) => self.receive_tt(orig, &tt, now),
+                    Err(_) => self.counters.drop(Drop::BadTvlv),
+                },
+                _ if is_ours(&c) => {
+                    if let Some(o) = self.originators.get_mut(&orig) {
+                        o.meshwork = Some(now);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sets or removes a next hop and says so. Losing the way of the default table also loses the
+    /// clients behind it. Source: "Translation table" section 6.
+    pub(crate) fn set_route(&mut self, orig: MacAddr, table: Table, hop: Option<NextHop>) {
+        let Some(o) = self.originators.get_mut(&orig) else { return };
+        let had = o.router(table).is_some();
+        if !o.set_router(table, hop) {
+            return;
+        }
+        self.out.push_back(Output::Fib(FibChange::Route { orig, table, next: hop }));
+        if table_index(table) != 0 {
+            return;
+        }
+        match (had, hop.is_some()) {
+            (false, true) => self.event(Event::OriginatorNew(orig)),
+            (true, false) => {
+                self.event(Event::OriginatorGone(orig));
+                self.forget_clients_of(orig);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// True for the container that tells Meshwork nodes from others.
+fn is_ours(c: &Container<'_>) -> bool {
+    (c.kind, c.version) == (kind::MESHWORK, 1) && c.value.starts_with(&tvlv::MESHWORK_MAGIC)
+}

@@ -1,0 +1,104 @@
+//! Hard interfaces and the neighbours heard on them.
+
+use crate::config::{LinkConfig, LinkId};
+use crate::time::{Duration, Instant};
+use crate::window::Window;
+use alloc::collections::BTreeMap;
+use packet::MacAddr;
+
+/// An active hard interface.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) cfg: LinkConfig,
+    /// Sequence number of the next own OGM.
+    pub(crate) seqno: u32,
+    /// When the next own OGM leaves.
+    pub(crate) next_ogm: Instant,
+    /// Extra OGMs of the fast start.
+    pub(crate) fast: FastStart,
+    /// Neighbours by hard interface address.
+    pub(crate) neighbors: BTreeMap<MacAddr, Neighbor>,
+    /// How many more unknown neighbours may appear now.
+    pub(crate) newcomers: Bucket,
+}
+
+/// A neighbour on one hard interface.
+#[derive(Debug)]
+pub(crate) struct Neighbor {
+    pub(crate) last_seen: Instant,
+    /// Its originator address, known once its primary OGM was heard from it directly.
+    pub(crate) originator: Option<MacAddr>,
+    /// It runs Meshwork: its own OGM carried our container.
+    pub(crate) meshwork: bool,
+    /// Own OGMs of this interface that it echoed.
+    pub(crate) echoes: Window,
+    /// How many more unknown originators it may bring now.
+    pub(crate) originators: Bucket,
+}
+
+/// Extra link-sensing OGMs still to send.
+#[derive(Debug, Default)]
+pub(crate) struct FastStart {
+    pub(crate) remaining: u8,
+    pub(crate) next: Instant,
+}
+
+/// A token bucket: `burst` at once, then `rate` per second.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bucket {
+    tokens_us: u64,
+    last: Instant,
+    burst: u32,
+    rate: u32,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub(crate) const fn new(burst: u32, rate: u32, now: Instant) -> Self {
+        Self { tokens_us: burst as u64 * 1_000_000, last: now, burst, rate }
+    }
+
+    /// Takes one token, if there is one.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        let gained = (now.since(self.last).as_micros() as u64).saturating_mul(u64::from(self.rate));
+        self.last = now;
+        self.tokens_us = self.tokens_us.saturating_add(gained).min(u64::from(self.burst) * 1_000_000);
+        if self.tokens_us < 1_000_000 {
+            return false;
+        }
+        self.tokens_us -= 1_000_000;
+        true
+    }
+}
+
+impl Link {
+    /// True if an extra OGM here reaches Meshwork nodes only. A kernel neighbour counts our OGMs
+    /// against the echoes of its own, so extra ones would make its link to us look worse.
+    pub(crate) fn only_meshwork(&self) -> bool {
+        !self.neighbors.is_empty() && self.neighbors.values().all(|n| n.meshwork)
+    }
+
+    /// Slides the echo windows by one own OGM.
+    pub(crate) fn slide_echoes(&mut self) {
+        for n in self.neighbors.values_mut() {
+            n.echoes.slide(1, false);
+        }
+    }
+}
+
+/// Time after which a silent neighbour is given up. Source: "B.A.T.M.A.N. IV" section 11.
+pub(crate) const PURGE_AFTER: Duration = Duration::from_secs(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_refills() {
+        let mut b = Bucket::new(2, 1, Instant::ZERO);
+        assert!(b.take(Instant::ZERO) && b.take(Instant::ZERO) && !b.take(Instant::ZERO));
+        assert!(!b.take(Instant::from_micros(900_000)));
+        assert!(b.take(Instant::from_micros(1_000_000)));
+    }
+}

@@ -1,0 +1,272 @@
+//! The originator table: who exists, through whom, and which way is best.
+//!
+//! One record per address that OGMs speak for, own hard interfaces of other nodes included. Each
+//! record has a set of neighbours that brought its OGMs and one choice of next hop per routing
+//! table ("n + 1 tables": one for packets that start here, one per receiving hard interface).
+//! Source: "B.A.T.M.A.N. IV" sections 1, 9, 11.
+
+use crate::config::LinkId;
+use crate::fib::{NextHop, Table};
+use crate::link::PURGE_AFTER;
+use crate::time::Instant;
+use crate::window::{ResetGuard, Stream, Window};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use packet::MacAddr;
+
+/// Entries of the ring that smooths the transmit quality.
+const RING: usize = 5;
+
+/// A routing table as an index: 0 for [`Table::Host`], 1 and up for the hard interfaces.
+pub(crate) const fn table_index(table: Table) -> usize {
+    match table {
+        Table::Host => 0,
+        Table::Link(id) => 1 + id.0 as usize,
+    }
+}
+
+/// One originator.
+#[derive(Debug)]
+pub(crate) struct Originator {
+    pub(crate) last_seen: Instant,
+    /// Newest OGM sequence number heard.
+    pub(crate) last_seqno: u32,
+    /// TTL of the OGM that brought it.
+    pub(crate) last_ttl: u8,
+    pub(crate) guard: ResetGuard,
+    /// Those who brought its OGMs.
+    pub(crate) ways: Vec<Way>,
+    /// Chosen next hop per table, see [`table_index`].
+    routers: Vec<Option<NextHop>>,
+    /// Broadcast sequence numbers.
+    pub(crate) bcasts: Stream,
+    /// Its OGMs carried our container at this time.
+    pub(crate) meshwork: Option<Instant>,
+    /// New OGMs accepted; how much it would be missed.
+    pub(crate) accepted: u32,
+}
+
+/// A neighbour that leads to an originator.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) hop: NextHop,
+    pub(crate) last_seen: Instant,
+    /// OGMs of the originator heard through this neighbour.
+    pub(crate) window: Window,
+    qualities: Vec<Quality>,
+}
+
+/// Smoothed transmit quality in one table.
+#[derive(Debug, Clone, Copy, Default)]
+struct Quality {
+    ring: [u8; RING],
+    next: u8,
+    average: u8,
+    used: bool,
+}
+
+impl Quality {
+    fn push(&mut self, tq: u8) {
+        if let Some(slot) = self.ring.get_mut(usize::from(self.next)) {
+            *slot = tq;
+        }
+        self.next = (self.next + 1) % RING as u8;
+        self.used = true;
+        let (sum, n) = self.ring.iter().filter(|&&t| t != 0).fold((0u32, 0u32), |(s, n), &t| (s + u32::from(t), n + 1));
+        // A mean of bytes is a byte.
+        self.average = sum.checked_div(n).unwrap_or(0) as u8;
+    }
+}
+
+impl Way {
+    fn new(hop: NextHop, now: Instant) -> Self {
+        Self { hop, last_seen: now, window: Window::default(), qualities: Vec::new() }
+    }
+
+    /// Smoothed transmit quality in a table, 0 if unknown there.
+    pub(crate) fn average(&self, table: Table) -> u8 {
+        self.qualities.get(table_index(table)).map_or(0, |q| q.average)
+    }
+
+    fn push(&mut self, table: Table, tq: u8) {
+        let i = table_index(table);
+        if self.qualities.len() <= i {
+            self.qualities.resize(i + 1, Quality::default());
+        }
+        if let Some(q) = self.qualities.get_mut(i) {
+            q.push(tq);
+        }
+    }
+
+    /// Another neighbour brought a new OGM in this table: this one did not.
+    fn missed(&mut self, table: Table) {
+        if let Some(q) = self.qualities.get_mut(table_index(table))
+            && q.used
+        {
+            q.push(0);
+        }
+    }
+}
+
+impl Originator {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            last_seen: now,
+            last_seqno: 0,
+            last_ttl: 0,
+            guard: ResetGuard::default(),
+            ways: Vec::new(),
+            routers: Vec::new(),
+            bcasts: Stream::default(),
+            meshwork: None,
+            accepted: 0,
+        }
+    }
+
+    /// Next hop in a table.
+    pub(crate) fn router(&self, table: Table) -> Option<NextHop> {
+        self.routers.get(table_index(table)).copied().flatten()
+    }
+
+    /// Chooses a next hop; returns true if it changed.
+    pub(crate) fn set_router(&mut self, table: Table, hop: Option<NextHop>) -> bool {
+        let i = table_index(table);
+        if self.routers.len() <= i {
+            if hop.is_none() {
+                return false;
+            }
+            self.routers.resize(i + 1, None);
+        }
+        self.routers.get_mut(i).is_some_and(|slot| core::mem::replace(slot, hop) != hop)
+    }
+
+    /// The way through a neighbour.
+    pub(crate) fn way(&self, hop: NextHop) -> Option<&Way> {
+        self.ways.iter().find(|w| w.hop == hop)
+    }
+
+    /// The way through a neighbour, created if it is new. At `cap` ways the worst one gives way.
+    pub(crate) fn way_mut(&mut self, hop: NextHop, cap: usize, now: Instant) -> &mut Way {
+        let i = match self.ways.iter().position(|w| w.hop == hop) {
+            Some(i) => i,
+            None => {
+                if self.ways.len() >= cap.max(1) {
+                    let routers = &self.routers;
+                    let worst = self
+                        .ways
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, w)| !routers.contains(&Some(w.hop)))
+                        .min_by_key(|(_, w)| (w.average(Table::Host), w.last_seen))
+                        .map(|(i, _)| i);
+                    if let Some(i) = worst {
+                        self.ways.swap_remove(i);
+                    }
+                }
+                self.ways.push(Way::new(hop, now));
+                self.ways.len() - 1
+            }
+        };
+        &mut self.ways[i]
+    }
+
+    /// Smoothed quality of the chosen way in a table, 0 without one.
+    pub(crate) fn quality(&self, table: Table) -> u8 {
+        self.router(table).and_then(|hop| self.way(hop)).map_or(0, |w| w.average(table))
+    }
+
+    /// Notes what an OGM said about the way through `hop` and returns the smoothed quality; with
+    /// `is_new` all other ways missed this OGM. Source: "B.A.T.M.A.N. IV" section 9, 1 and 2.
+    pub(crate) fn note(&mut self, table: Table, hop: NextHop, tq: u8, is_new: bool, now: Instant) -> u8 {
+        let mut average = 0;
+        for way in &mut self.ways {
+            if way.hop == hop {
+                way.push(table, tq);
+                way.last_seen = now;
+                average = way.average(table);
+            } else if is_new {
+                way.missed(table);
+            }
+        }
+        average
+    }
+
+    /// Drops ways that are silent for 200 s or whose interface is gone, and chooses anew where the
+    /// chosen one went. Returns the tables whose next hop changed.
+    pub(crate) fn purge(&mut self, now: Instant, alive: impl Fn(LinkId) -> bool, tables: &[Table]) -> Vec<Table> {
+        let before = self.ways.len();
+        self.ways.retain(|w| alive(w.hop.link) && now.since(w.last_seen) <= PURGE_AFTER);
+        if self.ways.len() == before {
+            return Vec::new();
+        }
+        self.choose_again(tables)
+    }
+
+    fn choose_again(&mut self, tables: &[Table]) -> Vec<Table> {
+        let mut changed = Vec::new();
+        for &table in tables {
+            if self.router(table).is_none_or(|hop| self.way(hop).is_some()) {
+                continue;
+            }
+            let best =
+                self.ways.iter().filter(|w| w.average(table) > 0).max_by_key(|w| w.average(table)).map(|w| w.hop);
+            if self.set_router(table, best) {
+                changed.push(table);
+            }
+        }
+        changed
+    }
+
+    /// Forgets everything about the table of a hard interface that is gone.
+    pub(crate) fn forget_table(&mut self, table: Table) {
+        self.set_router(table, None);
+        for way in &mut self.ways {
+            if let Some(q) = way.qualities.get_mut(table_index(table)) {
+                *q = Quality::default();
+            }
+        }
+    }
+}
+
+/// All originators by address.
+pub(crate) type Originators = BTreeMap<MacAddr, Originator>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(n: u8) -> NextHop {
+        NextHop { link: LinkId(0), neigh: MacAddr([2, 0, 0, 0, 0, n]) }
+    }
+
+    #[test]
+    fn average_is_over_what_was_heard() {
+        let mut o = Originator::new(Instant::ZERO);
+        for n in [1, 2] {
+            o.way_mut(hop(n), 8, Instant::ZERO);
+        }
+        assert_eq!(o.note(Table::Host, hop(1), 200, true, Instant::ZERO), 200);
+        assert_eq!(o.note(Table::Host, hop(1), 101, true, Instant::ZERO), 150);
+        // The other way was never used in this table, so it did not miss anything.
+        assert_eq!(o.note(Table::Host, hop(2), 90, false, Instant::ZERO), 90);
+        for _ in 0..5 {
+            o.note(Table::Host, hop(2), 90, true, Instant::ZERO);
+        }
+        assert_eq!(o.way(hop(1)).unwrap().average(Table::Host), 0, "five missed OGMs and it is out");
+    }
+
+    #[test]
+    fn loses_a_silent_way() {
+        let mut o = Originator::new(Instant::ZERO);
+        let later = Instant::from_micros(201_000_000);
+        o.way_mut(hop(1), 8, Instant::ZERO);
+        o.way_mut(hop(2), 8, later);
+        o.note(Table::Host, hop(1), 200, false, Instant::ZERO);
+        o.note(Table::Host, hop(2), 100, false, later);
+        o.set_router(Table::Host, Some(hop(1)));
+        assert_eq!(o.purge(later, |_| true, &[Table::Host]), [Table::Host]);
+        assert_eq!(o.router(Table::Host), Some(hop(2)));
+        assert_eq!(o.purge(later, |_| false, &[Table::Host]), [Table::Host]);
+        assert_eq!(o.router(Table::Host), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! Announcements of clients in OGMs. Source: "Translation table" sections 5 and 6.
+
+use super::global::Claim;
+use crate::border::Output;
+use crate::fib::{FibChange, Table};
+use crate::mesh::Mesh;
+use crate::originator::Originators;
+use crate::time::Instant;
+use packet::tvlv::tt::{Tt, TtChange, client};
+use packet::{MacAddr, Vid};
+
+/// Quality of the way to an originator, for choosing between several.
+pub(super) fn metric(originators: &Originators) -> impl Fn(MacAddr) -> u8 + '_ {
+    |orig| originators.get(&orig).map_or(0, |o| o.quality(Table::Host))
+}
+
+impl Mesh {
+    /// Follows what an originator announces.
+    pub(crate) fn receive_tt(&mut self, orig: MacAddr, tt: &Tt<'_>, now: Instant) {
+        let v = tt.header.ttvn;
+        let table = self.global.table_mut(orig);
+        let (known, last) = (table.known, table.ttvn);
+        // Plain integers on purpose: from 255 to 0 there is no diff. Source: "Pitfalls" A 5.
+        if (!known && v == 1) || u16::from(v) == u16::from(last) + 1 {
+            if tt.changes.is_empty() {
+                return self.request_table(orig, tt, false, now);
+            }
+            self.apply_changes(orig, tt.changes, v, now);
+            self.global.table_mut(orig).last_diff = tt.changes.to_vec();
+            self.set_ttvn(orig, v);
+            if !self.agrees(orig, tt) {
+                self.request_table(orig, tt, true, now);
+            }
+        } else if !known || v != last || !self.agrees(orig, tt) {
+            self.request_table(orig, tt, true, now);
+        } else {
+            self.requests.remove(&orig);
+        }
+    }
+
+    /// True if our view of the originator's clients has the announced checksums. Kinder than the
+    /// kernel in one point: a VLAN without clients may be announced or not.
+    pub(super) fn agrees(&mut self, orig: MacAddr, tt: &Tt<'_>) -> bool {
+        let table = self.global.table_mut(orig);
+        let mut matched = 0;
+        for vlan in tt.vlans {
+            let Some(vid) = Vid::from_wire(vlan.vid.get()) else { return false };
+            if table.crc(vid) != vlan.crc.get() {
+                return false;
+            }
+            matched += usize::from(table.vlans().any(|(v, _)| v == vid));
+        }
+        table.vlan_count() <= matched
+    }
+
+    /// Applies change records in order; stops where one is refused.
+    pub(super) fn apply_changes(&mut self, orig: MacAddr, changes: &[TtChange], ttvn: u8, now: Instant) {
+        for change in changes {
+            let Some(vid) = Vid::from_wire(change.vid.get()) else { continue };
+            let key = (change.addr, vid);
+            if change.flags & client::DEL != 0 {
+                let here = self.local.entries.contains_key(&key);
+                let roaming = change.flags & client::ROAM != 0;
+                let metric = metric(&self.originators);
+                self.global.remove(key, orig, roaming, here, &metric, now, &mut self.out);
+            } else if !self.add_client(Claim { key, orig, flags: change.flags, ttvn, temp: false }, now) {
+                break;
+            }
+        }
+        self.global.table_mut(orig).known = true;
+    }
+
+    /// Takes in that a client is with an originator; it is not ours any more then. False at a
+    /// bound.
+    pub(super) fn add_client(&mut self, claim: Claim, now: Instant) -> bool {
+        let key = claim.key;
+        if self.local.entries.get(&key).is_some_and(|e| if claim.temp { !e.new } else { false }) {
+            return true;
+        }
+        let added = self.global.add(claim, &metric(&self.originators), now, &mut self.out);
+        match added {
+            Err(why) => {
+                self.counters.drop(why);
+                self.table_full("clients", now);
+                false
+            }
+            Ok(changed) => {
+                if changed && !super::local::is_group(key.0) {
+                    let roaming = claim.flags & client::ROAM != 0;
+                    if self.local.remove(key, roaming, &mut self.out).is_some() && roaming {
+                        self.event(crate::Event::ClientRoamed { client: key.0, vid: key.1, to_us: false });
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    pub(super) fn set_ttvn(&mut self, orig: MacAddr, ttvn: u8) {
+        self.global.table_mut(orig).ttvn = ttvn;
+        if self.originators.contains_key(&orig) {
+            self.out.push_back(Output::Fib(FibChange::Originator { orig, ttvn }));
+        }
+    }
+
+    /// The way to an originator is lost: so are its clients, until it is heard again.
+    pub(crate) fn forget_clients_of(&mut self, orig: MacAddr) {
+        let metric = metric(&self.originators);
+        self.global.forget_originator(orig, &metric, &mut self.out);
+    }
+
+    /// Ages clients, and chooses anew for those whom several originators serve.
+    pub(crate) fn age_clients(&mut self, now: Instant) {
+        self.local.age(now, &mut self.out);
+        let metric = metric(&self.originators);
+        self.global.age(&metric, now, &mut self.out);
+        self.global.choose_again(&metric, &mut self.out);
+    }
+
+    /// Commits changes of our own table; once per own primary OGM.
+    pub(crate) fn commit_local(&mut self, room: usize) {
+        if self.local.commit(room, &mut self.out) {
+            self.publish_own();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Builds the [`Snapshot`] that people and programs see.
+
+use crate::fib::{NextHop, Table};
+use crate::iv::tq::LinkQuality;
+use crate::mesh::Mesh;
+use crate::originator::Originator;
+use crate::snapshot::{GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot};
+use crate::time::{Duration, Instant};
+use alloc::string::String;
+use alloc::vec::Vec;
+use packet::MacAddr;
+use packet::tvlv::tt::client;
+
+impl Mesh {
+    /// A read-only picture for people and programs. Not for the hot path.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        Snapshot {
+            originator: self.own_orig(),
+            host_mac: self.cfg.host_mac,
+            ttvn: self.local.ttvn,
+            uptime: now.since(self.started),
+            links: self.link_views(),
+            neighbors: self.neighbor_views(now),
+            originators: self.originators.iter().map(|(addr, o)| self.originator_view(*addr, o, now)).collect(),
+            local_clients: self.local_views(now),
+            global_clients: self.global_views(),
+            counters: self.counters.clone(),
+        }
+    }
+
+    fn link_views(&self) -> Vec<LinkView> {
+        let view = |l: &crate::link::Link| LinkView {
+            id: l.id,
+            name: l.cfg.name.clone(),
+            mac: l.cfg.mac,
+            mtu: l.cfg.mtu,
+            wifi: l.cfg.wifi,
+            primary: self.primary == Some(l.id),
+            seqno: l.seqno,
+        };
+        self.links.values().map(view).collect()
+    }
+
+    fn neighbor_views(&self, now: Instant) -> Vec<NeighborView> {
+        let mut views = Vec::new();
+        for link in self.links.values() {
+            for (addr, n) in &link.neighbors {
+                let hop = NextHop { link: link.id, neigh: *addr };
+                let way = self.originators.get(addr).and_then(|o| o.way(hop));
+                let received = way.map_or(0, |w| w.window.count());
+                let quality = LinkQuality { echoes: n.echoes.count(), received };
+                views.push(NeighborView {
+                    link: link.id,
+                    link_name: link.cfg.name.clone(),
+                    addr: *addr,
+                    originator: n.originator,
+                    last_seen: now.since(n.last_seen),
+                    echo_count: quality.echoes,
+                    receive_count: received,
+                    tq: quality.through(u8::MAX, link.cfg.hop_penalty, None),
+                    meshwork: n.meshwork,
+                });
+            }
+        }
+        views
+    }
+
+    fn originator_view(&self, addr: MacAddr, o: &Originator, now: Instant) -> OriginatorView {
+        let best = o.router(Table::Host);
+        let mut paths: Vec<PathView> = o
+            .ways
+            .iter()
+            .map(|w| PathView {
+                neigh: w.hop.neigh,
+                link: w.hop.link,
+                link_name: self.links.get(&w.hop.link).map_or_else(String::new, |l| l.cfg.name.clone()),
+                tq: w.average(Table::Host),
+                best: best == Some(w.hop),
+            })
+            .filter(|p| p.best || p.tq > 0)
+            .collect();
+        paths.sort_by_key(|p| (core::cmp::Reverse((p.best, p.tq)), p.neigh));
+        let table = self.global.tables.get(&addr);
+        OriginatorView {
+            addr,
+            last_seen: now.since(o.last_seen),
+            paths,
+            ttvn: table.map_or(0, |t| t.ttvn),
+            clients: table.map_or(0, |t| t.keys.len()),
+            meshwork: o.meshwork.is_some(),
+        }
+    }
+
+    fn local_views(&self, now: Instant) -> Vec<LocalClientView> {
+        let view = |((addr, vid), e): (&crate::tt::Key, &crate::tt::local::Entry)| LocalClientView {
+            addr: *addr,
+            vid: *vid,
+            last_seen: if e.permanent { Duration::ZERO } else { now.since(e.last_seen) },
+            permanent: e.permanent,
+            new: e.new,
+            pending: e.pending,
+            roamed: e.roam,
+            wifi: e.sync & client::WIFI != 0,
+            isolated: e.sync & client::ISOLA != 0,
+            crc: self.local.crc(*vid),
+        };
+        self.local.entries.iter().map(view).collect()
+    }
+
+    fn global_views(&self) -> Vec<GlobalClientView> {
+        let mut views = Vec::new();
+        for (key, e) in &self.global.entries {
+            let best = self.global.best(*key).map(|at| at.orig);
+            for at in &e.at {
+                let table = self.global.tables.get(&at.orig);
+                views.push(GlobalClientView {
+                    addr: key.0,
+                    vid: key.1,
+                    originator: at.orig,
+                    best: best == Some(at.orig),
+                    ttvn: at.ttvn,
+                    last_ttvn: table.map_or(0, |t| t.ttvn),
+                    crc: table.map_or(0, |t| t.crc(key.1)),
+                    roaming: e.roam,
+                    temporary: e.temp,
+                    wifi: at.sync & client::WIFI != 0,
+                    isolated: at.sync & client::ISOLA != 0,
+                });
+            }
+        }
+        views
+    }
+}

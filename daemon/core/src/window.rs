@@ -1,0 +1,146 @@
+//! Sliding windows over sequence numbers. Source: "B.A.T.M.A.N. IV" section 2.
+
+use crate::time::{Duration, Instant};
+
+/// Sequence numbers remembered.
+pub const WINDOW: u32 = 64;
+/// A jump this far ahead is a restarted peer.
+const EXPECTED_RANGE: i32 = 65536;
+/// A restart is believed once in this time.
+const RESET_PROTECTION: Duration = Duration::from_secs(30);
+
+/// The signed distance from `from` to `to`, the short way round.
+pub const fn distance(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from) as i32
+}
+
+/// The last 64 sequence numbers, bit 0 the newest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window(u64);
+
+impl Window {
+    /// Moves the window by `diff` (new minus newest known); with `mark` the new number is noted.
+    /// Returns true if the newest number changed.
+    pub fn slide(&mut self, diff: i32, mark: bool) -> bool {
+        let bit = u64::from(mark);
+        if diff <= 0 && diff > -(WINDOW as i32) {
+            self.0 |= bit << diff.unsigned_abs();
+            return false;
+        }
+        let shifted = if diff > 0 && diff < WINDOW as i32 { self.0 << diff } else { 0 };
+        self.0 = shifted | bit;
+        true
+    }
+
+    /// Notes the number `back` places behind the newest, if it is still in the window.
+    pub fn mark(&mut self, back: u32) {
+        if back < WINDOW {
+            self.0 |= 1 << back;
+        }
+    }
+
+    /// True if the number `back` places behind the newest was noted.
+    pub const fn has(self, back: u32) -> bool {
+        back < WINDOW && self.0 >> back & 1 != 0
+    }
+
+    /// How many numbers were noted, 0 to 64.
+    pub const fn count(self) -> u8 {
+        self.0.count_ones() as u8
+    }
+}
+
+/// Protection against numbers from nowhere: a large jump is taken for a restart, once in 30 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResetGuard(Option<Instant>);
+
+impl ResetGuard {
+    /// True if a jump by `diff` must not be believed now. Believing one starts the protection.
+    pub fn refuses(&mut self, diff: i32, now: Instant) -> bool {
+        if diff > -(WINDOW as i32) && diff < EXPECTED_RANGE {
+            return false;
+        }
+        if self.0.is_some_and(|at| now.since(at) < RESET_PROTECTION) {
+            return true;
+        }
+        self.0 = Some(now);
+        false
+    }
+}
+
+/// Newest number, window and guard of one counted stream (the broadcasts of an originator).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stream {
+    last: u32,
+    window: Window,
+    guard: ResetGuard,
+}
+
+/// What a stream says about a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Never heard.
+    New,
+    /// Heard before.
+    Duplicate,
+    /// Not believed.
+    Protected,
+}
+
+impl Stream {
+    /// Takes a number in.
+    pub fn take(&mut self, seqno: u32, now: Instant) -> Verdict {
+        let diff = distance(self.last, seqno);
+        if diff <= 0 && self.window.has(diff.unsigned_abs()) {
+            return Verdict::Duplicate;
+        }
+        if self.guard.refuses(diff, now) {
+            return Verdict::Protected;
+        }
+        if self.window.slide(diff, true) {
+            self.last = seqno;
+        }
+        Verdict::New
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slide_as_the_kernel_does() {
+        let mut w = Window::default();
+        assert!(w.slide(1, true));
+        assert!(w.slide(3, true));
+        assert_eq!((w.count(), w.has(0), w.has(3), w.has(1)), (2, true, true, false));
+        assert!(!w.slide(-1, true));
+        assert!(w.has(1));
+        assert!(!w.slide(0, false));
+        assert!(w.slide(64, true));
+        assert_eq!(w.count(), 1);
+        assert!(w.slide(-64, false), "a jump back is a restart");
+        assert_eq!(w.count(), 0);
+    }
+
+    #[test]
+    fn one_restart_in_thirty_seconds() {
+        let mut s = Stream::default();
+        let t = |s: u64| Instant::from_micros(s * 1_000_000);
+        assert_eq!(s.take(5_000_000, t(1)), Verdict::New);
+        assert_eq!(s.take(5_000_000, t(1)), Verdict::Duplicate);
+        assert_eq!(s.take(5_000_003, t(1)), Verdict::New);
+        assert_eq!(s.take(5_000_001, t(1)), Verdict::New, "late, not old");
+        assert_eq!(s.take(2, t(2)), Verdict::Protected);
+        assert_eq!(s.take(2, t(32)), Verdict::New);
+    }
+
+    #[test]
+    fn wraps() {
+        let mut s = Stream::default();
+        let now = Instant::ZERO;
+        s.take(u32::MAX, now);
+        assert_eq!(s.take(0, now), Verdict::New);
+        assert_eq!(s.take(u32::MAX, now), Verdict::Duplicate);
+    }
+}
