@@ -189,7 +189,7 @@ impl Mesh {
         if core::mem::take(&mut self.local_full) {
             self.table_full("own clients", now);
         }
-        if self.works % CLIENT_WORKER == 0 {
+        if self.works.is_multiple_of(CLIENT_WORKER) {
             self.age_clients(now);
             self.purge_requests();
             self.purge_roams(now);

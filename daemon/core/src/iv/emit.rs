@@ -128,7 +128,7 @@ impl Mesh {
 
     /// TVLVs of the next own OGM; commits changes of the local translation table.
     fn own_tvlvs(&mut self, now: Instant) -> Vec<u8> {
-        let show = self.cfg.fast_start && (now < self.show_until || self.ogms_sent % SHOW_EVERY == 0);
+        let show = self.cfg.fast_start && (now < self.show_until || self.ogms_sent.is_multiple_of(SHOW_EVERY));
         self.ogms_sent = self.ogms_sent.wrapping_add(1);
         let others = 2 * ContainerHeader::LEN + MULTICAST_ALL.len() + MESHWORK_MAGIC.len();
         let mtu = self.links.values().map(|l| l.cfg.mtu).min().unwrap_or(0);

@@ -38,7 +38,7 @@ pub(crate) struct At {
 }
 
 /// What we know of one originator's table.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Table {
     pub(crate) ttvn: u8,
     /// A table was received since the originator appeared.
@@ -53,12 +53,6 @@ pub(crate) struct Table {
 struct Vlan {
     count: usize,
     crc: u32,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self { ttvn: 0, known: false, vlans: BTreeMap::new(), last_diff: Vec::new(), keys: BTreeSet::new() }
-    }
 }
 
 impl Table {
@@ -158,18 +152,18 @@ impl Global {
         Ok(true)
     }
 
-    /// Takes in that an originator does not serve a client any more. `here` says that the client
-    /// is with us now.
+    /// Takes in that an originator does not serve a client any more, because it roams if the claim
+    /// says so. `here` says that the client is with us now.
     pub(crate) fn remove(
         &mut self,
-        key: Key,
-        orig: MacAddr,
-        roaming: bool,
+        claim: Claim,
         here: bool,
         metric: Metric<'_>,
         now: Instant,
         out: &mut VecDeque<Output>,
     ) {
+        let Claim { key, orig, flags, .. } = claim;
+        let roaming = flags & client::ROAM != 0;
         let Some(e) = self.entries.get(&key) else { return };
         let alone = e.at.len() == 1 && e.at.iter().all(|a| a.orig == orig);
         self.weigh(key);

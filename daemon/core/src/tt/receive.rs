@@ -58,12 +58,12 @@ impl Mesh {
         for change in changes {
             let Some(vid) = Vid::from_wire(change.vid.get()) else { continue };
             let key = (change.addr, vid);
+            let claim = Claim { key, orig, flags: change.flags, ttvn, temp: false };
             if change.flags & client::DEL != 0 {
                 let here = self.local.entries.contains_key(&key);
-                let roaming = change.flags & client::ROAM != 0;
                 let metric = metric(&self.originators);
-                self.global.remove(key, orig, roaming, here, &metric, now, &mut self.out);
-            } else if !self.add_client(Claim { key, orig, flags: change.flags, ttvn, temp: false }, now) {
+                self.global.remove(claim, here, &metric, now, &mut self.out);
+            } else if !self.add_client(claim, now) {
                 break;
             }
         }
