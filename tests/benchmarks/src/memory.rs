@@ -1,0 +1,105 @@
+//! Resident memory of a node next to a played mesh of 10, 100 and 500 originators.
+
+use crate::cpu::resident_bytes;
+use crate::report::{Table, Verdict};
+use crate::world::{Namespace, Process, cable, node, wait_for_interface};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Played originators and clients.
+const MESHES: [(usize, usize); 3] = [(10, 500), (100, 500), (500, 500)];
+/// The mesh that the bound is for, and the bound.
+const BOUND: ((usize, usize), u64) = ((100, 500), 6 << 20);
+/// How long the node may take to know everybody.
+const LEARN_LIMIT: Duration = Duration::from_secs(60);
+/// From then on until memory is read: tables of all kinds have been asked for and given.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// Measures all meshes at once, prints the table and judges it.
+pub(crate) fn run(bench: &Path, meshwork: &Path, logs: &Path, only_bound: bool, verdict: &mut Verdict) -> Result<()> {
+    let mut beds = Vec::new();
+    for size in MESHES {
+        if !only_bound || size == BOUND.0 {
+            beds.push(Bed::new(bench, meshwork, logs, size)?);
+        }
+    }
+    for bed in &mut beds {
+        bed.learned(meshwork)?;
+    }
+    std::thread::sleep(SETTLE);
+    let mut table = Table::new(&["originators", "clients", "resident KiB"]);
+    for bed in &mut beds {
+        let bytes = bed.learned(meshwork).and_then(|()| resident_bytes(bed.node.pid()).context("the node is gone"))?;
+        let (originators, clients) = bed.size;
+        table.row(vec![originators.to_string(), clients.to_string(), (bytes / 1024).to_string()]);
+        let name = format!("resident memory, {originators} originators, {clients} clients");
+        let (wanted, hold) = match BOUND {
+            (size, bound) if size == bed.size => (format!("<= {} KiB", bound / 1024), bytes <= bound),
+            _ => ("report".into(), true),
+        };
+        verdict.figure(&name, &format!("{} KiB", bytes / 1024), &wanted, hold)?;
+    }
+    println!("\n{table}");
+    Ok(())
+}
+
+/// A node and its played neighbour.
+struct Bed {
+    size: (usize, usize),
+    node: Process,
+    _player: Process,
+    _spaces: [Namespace; 2],
+}
+
+impl Bed {
+    fn new(bench: &Path, meshwork: &Path, logs: &Path, size: (usize, usize)) -> Result<Self> {
+        let (originators, clients) = size;
+        let here = Namespace::new(&format!("memory-{originators}"))?;
+        let there = Namespace::new(&format!("played-{originators}"))?;
+        cable((&here, "a0"), (&there, "p0"))?;
+        let log = logs.join(format!("node-memory-{originators}.log"));
+        let mut node = node(&here, meshwork, &["a0"], &log)?;
+        wait_for_interface(&here, &mut node, "mesh0")?;
+        let args = ["originators", "p0", &originators.to_string(), &clients.to_string()];
+        let _player = there.spawn(bench, &args, Stdio::inherit())?;
+        Ok(Self { size, node, _player, _spaces: [here, there] })
+    }
+
+    /// Waits until the node knows all originators and all clients.
+    fn learned(&mut self, meshwork: &Path) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let known = (self.listed(meshwork, "originators")?, self.listed(meshwork, "clients")?);
+            if known.0 >= self.size.0 && known.1 >= self.size.1 {
+                return Ok(());
+            }
+            ensure!(self.node.is_running(), "the node ended; see its log");
+            ensure!(
+                start.elapsed() < LEARN_LIMIT,
+                "the node knows {} of {} originators and {} of {} clients after {} s",
+                known.0,
+                self.size.0,
+                known.1,
+                self.size.1,
+                LEARN_LIMIT.as_secs()
+            );
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// How many entries a listing of the node has.
+    fn listed(&self, meshwork: &Path, listing: &str) -> Result<usize> {
+        let output = Command::new("nsenter")
+            .args(["-t", &self.node.pid().to_string(), "-m", "-n"])
+            .arg(meshwork)
+            .args([listing, "--json"])
+            .stderr(Stdio::inherit())
+            .output()?;
+        ensure!(output.status.success(), "meshwork {listing} --json: {}", output.status);
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let list = value.as_array().or_else(|| value.get(listing)?.as_array());
+        Ok(list.context("the listing is no list")?.len())
+    }
+}

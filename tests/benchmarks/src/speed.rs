@@ -1,0 +1,247 @@
+//! Frames per second, TCP and CPU per frame through A - R - B: a plain bridge and Meshwork in
+//! turns, the order reversed every round. Only ratios within a round mean something; the table
+//! shows their medians.
+
+use crate::cpu;
+use crate::report::{Table, Verdict, median};
+use crate::world::{TCP_SINK, UDP_SINK, World};
+use anyhow::Result;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Ethernet frames measured, in bytes without checksum.
+const FRAMES: [usize; 2] = [100, 1514];
+/// Ethernet, IPv4 and UDP headers.
+const HEADERS: usize = 14 + 20 + 8;
+/// Before a window opens: the sender starts, queues fill.
+const WARM_UP: Duration = Duration::from_millis(300);
+/// Rate at which CPU per frame is compared, frames per second; both ways carry it.
+const PACED: f64 = 20_000.0;
+/// Where the search for the peak starts at first.
+const FIRST_RATE: f64 = 20_000.0;
+/// Steps of that search.
+const RATE_STEP: f64 = 1.25;
+/// The search ends when less than this share of what was offered arrives.
+const SATURATED: f64 = 0.8;
+
+/// How long to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Rounds of both ways each.
+    pub(crate) rounds: usize,
+    /// One window.
+    pub(crate) window: Duration,
+}
+
+/// Frames of one size in one round.
+#[derive(Debug, Clone, Copy)]
+struct Frames {
+    /// Delivered per second, flooded.
+    flood: Sample,
+    /// Most delivered per second, whatever was offered.
+    peak: f64,
+    /// At [`PACED`].
+    paced: Sample,
+    /// Only through the mesh.
+    overload: Option<Overload>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    /// Offered per second.
+    offered: f64,
+    /// Delivered per second.
+    delivered: f64,
+    /// CPU time of everything that takes part, per delivered frame (TCP: per byte), nanoseconds.
+    cpu_ns: f64,
+}
+
+/// What twice the peak does.
+#[derive(Debug, Clone, Copy)]
+struct Overload {
+    /// The peak, measured again right before: the machine may have become slower since.
+    peak: f64,
+    /// With twice the peak offered, or as much as the sender manages.
+    pressed: Sample,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    frames: [Frames; FRAMES.len()],
+    tcp: Sample,
+}
+
+/// Measures, prints the table and judges it. `strict` takes the bounds of the goal, otherwise
+/// those that a busy machine still meets.
+pub(crate) fn run(
+    bench: &Path,
+    meshwork: &Path,
+    logs: &Path,
+    effort: Effort,
+    strict: bool,
+    verdict: &mut Verdict,
+) -> Result<()> {
+    let bridge = World::bridge(bench)?;
+    let mesh = World::mesh(bench, meshwork, logs)?;
+    let mut ways = [Way::new(bench, bridge, false), Way::new(bench, mesh, true)];
+    let mut rounds: Vec<[Round; 2]> = Vec::new();
+    for n in 0..effort.rounds {
+        let mut results = [None; 2];
+        for turn in 0..2 {
+            let way = (turn + n) % 2;
+            eprintln!("round {} of {}: {}", n + 1, effort.rounds, ["bridge", "meshwork"][way]);
+            results[way] = Some(ways[way].round(effort.window)?);
+        }
+        if let [Some(bridge), Some(mesh)] = results {
+            rounds.push([bridge, mesh]);
+        }
+    }
+    report(&rounds, strict, verdict)
+}
+
+struct Way<'a> {
+    bench: &'a Path,
+    world: World,
+    mesh: bool,
+    soft_interrupts: Vec<u32>,
+    last_peak: [f64; FRAMES.len()],
+}
+
+impl<'a> Way<'a> {
+    fn new(bench: &'a Path, world: World, mesh: bool) -> Self {
+        let soft_interrupts = cpu::soft_interrupt_threads();
+        Self { bench, world, mesh, soft_interrupts, last_peak: [0.0; FRAMES.len()] }
+    }
+
+    fn round(&mut self, window: Duration) -> Result<Round> {
+        let mut frames = Vec::new();
+        for n in 0..FRAMES.len() {
+            frames.push(self.frames(n, window)?);
+        }
+        let [Ok(small), Ok(large)] = [0, 1].map(|n| frames.get(n).copied().ok_or(())) else {
+            anyhow::bail!("two frame sizes are measured");
+        };
+        Ok(Round { frames: [small, large], tcp: self.tcp(window * 3)? })
+    }
+
+    fn frames(&mut self, n: usize, window: Duration) -> Result<Frames> {
+        let payload = FRAMES[n] - HEADERS;
+        let paced = self.udp(payload, PACED, window)?;
+        let flood = self.udp(payload, 0.0, window)?;
+        if !self.mesh {
+            // The bridge works in the sender's own time: it cannot be overloaded by it.
+            return Ok(Frames { flood, peak: flood.delivered, paced, overload: None });
+        }
+        let (mut peak, mut best_rate) = (flood.delivered, 0.0);
+        let mut rate = FIRST_RATE.max(self.last_peak[n] * 0.6);
+        loop {
+            let sample = self.udp(payload, rate, window)?;
+            if sample.delivered > peak {
+                (peak, best_rate) = (sample.delivered, rate);
+            }
+            if sample.delivered < SATURATED * rate {
+                break;
+            }
+            rate *= RATE_STEP;
+        }
+        self.last_peak[n] = peak;
+        let again = self.udp(payload, best_rate, window * 2)?;
+        let pressed = self.udp(payload, 2.0 * peak, window * 2)?;
+        Ok(Frames { flood, peak, paced, overload: Some(Overload { peak: again.delivered, pressed }) })
+    }
+
+    /// One window of UDP; `rate` 0 for as much as goes.
+    fn udp(&mut self, payload: usize, rate: f64, window: Duration) -> Result<Sample> {
+        let time = WARM_UP + window + Duration::from_millis(200);
+        let (payload, whole_rate) = (payload.to_string(), (rate as u64).to_string());
+        let sender = self.world.sender(
+            self.bench,
+            &["udp-send", &UDP_SINK.to_string(), &payload, &whole_rate, &time.as_secs_f64().to_string()],
+        )?;
+        let mut processes = self.processes();
+        processes.push(sender.pid());
+        std::thread::sleep(WARM_UP);
+        let (count, cpu, start) = (self.world.udp.count()?, self.run_time(&processes), Instant::now());
+        std::thread::sleep(window);
+        let (count, cpu) = (self.world.udp.count()? - count, self.run_time(&processes) - cpu);
+        let took = start.elapsed().as_secs_f64();
+        let sent = sender.result()?;
+        Ok(Sample {
+            offered: sent as f64 / time.as_secs_f64(),
+            delivered: count as f64 / took,
+            cpu_ns: cpu as f64 / count as f64,
+        })
+    }
+
+    fn tcp(&mut self, window: Duration) -> Result<Sample> {
+        let time = WARM_UP * 2 + window + Duration::from_millis(200);
+        let sender =
+            self.world.sender(self.bench, &["tcp-send", &TCP_SINK.to_string(), &time.as_secs_f64().to_string()])?;
+        let mut processes = self.processes();
+        processes.push(sender.pid());
+        std::thread::sleep(WARM_UP * 2);
+        let (count, cpu, start) = (self.world.tcp.count()?, self.run_time(&processes), Instant::now());
+        std::thread::sleep(window);
+        let (count, cpu) = (self.world.tcp.count()? - count, self.run_time(&processes) - cpu);
+        let delivered = count as f64 / start.elapsed().as_secs_f64();
+        sender.result()?;
+        Ok(Sample { offered: delivered, delivered, cpu_ns: cpu as f64 / count as f64 })
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        let world = &self.world;
+        [world.udp.pid(), world.tcp.pid()].into_iter().chain(world.nodes.iter().map(|n| n.pid())).collect()
+    }
+
+    fn run_time(&self, processes: &[u32]) -> u64 {
+        cpu::run_time_ns(processes, &self.soft_interrupts)
+    }
+}
+
+fn report(rounds: &[[Round; 2]], strict: bool, verdict: &mut Verdict) -> Result<()> {
+    let mut table = Table::new(&["A - R - B", "bridge", "meshwork", "ratio", "rounds"]);
+    let mut line = |name: String, unit: f64, pick: &dyn Fn(&Round) -> f64| -> f64 {
+        let [bridge, mesh] = [0, 1].map(|way| median(rounds.iter().map(|r| pick(&r[way]))));
+        let ratios: Vec<f64> = rounds.iter().map(|[bridge, mesh]| pick(mesh) / pick(bridge)).collect();
+        let each: Vec<String> = ratios.iter().map(|r| format!("{r:.2}")).collect();
+        let ratio = median(ratios);
+        table.row(vec![
+            name,
+            format!("{:.1}", bridge / unit),
+            format!("{:.1}", mesh / unit),
+            format!("{ratio:.2}"),
+            each.join(" "),
+        ]);
+        ratio
+    };
+    let mut ratios = Vec::new();
+    for (n, size) in FRAMES.iter().enumerate() {
+        let peak = line(format!("{size}-byte frames, peak, 1000/s"), 1e3, &|r| r.frames[n].peak);
+        line(format!("{size}-byte frames, flood, 1000/s"), 1e3, &|r| r.frames[n].flood.delivered);
+        line(format!("{size}-byte frames at {PACED}/s, CPU us/frame"), 1e3, &|r| r.frames[n].paced.cpu_ns);
+        line(format!("{size}-byte frames, flood, CPU us/frame"), 1e3, &|r| r.frames[n].flood.cpu_ns);
+        ratios.push((format!("{size}-byte frames per second, Meshwork : bridge"), peak, 0.43, 0.2));
+    }
+    let tcp = line("TCP, Mbit/s".into(), 1e6 / 8.0, &|r| r.tcp.delivered);
+    line("TCP, CPU ns/byte".into(), 1.0, &|r| r.tcp.cpu_ns);
+    ratios.push(("TCP, Meshwork : bridge".into(), tcp, 0.39, 0.15));
+    println!("\n{table}");
+
+    for (name, ratio, goal, floor) in ratios {
+        let bound = if strict { goal } else { floor };
+        verdict.figure(&name, &format!("{ratio:.2}"), &format!(">= {bound}"), ratio >= bound)?;
+    }
+    for (n, size) in FRAMES.iter().enumerate() {
+        let overloads = || rounds.iter().filter_map(|[_, mesh]| mesh.frames.get(n)?.overload);
+        let kept = median(overloads().map(|o| o.pressed.delivered / o.peak));
+        let pressed = median(overloads().map(|o| o.pressed.offered / o.peak));
+        let bound = if strict { 0.8 } else { 0.6 };
+        verdict.figure(
+            &format!("{size}-byte frames, delivered when {pressed:.1} times the peak is offered"),
+            &format!("{:.0} % of the peak", kept * 100.0),
+            &format!(">= {:.0} %", bound * 100.0),
+            kept >= bound,
+        )?;
+    }
+    Ok(())
+}
