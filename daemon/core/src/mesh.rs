@@ -65,6 +65,7 @@ pub struct Mesh {
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
     pub(crate) icmp_budget: Bucket,
+    /// Interfaces count from here; they stay close enough together for one number to be persisted.
     first_seqno: u32,
     /// Newest sequence number of interfaces that went away, so that they resume ahead of it.
     resume: BTreeMap<LinkId, u32>,
@@ -206,22 +207,14 @@ impl Mesh {
         for orig in gone {
             self.remove_originator(orig);
         }
-        let mut changed = Vec::new();
+        let mut lost = Vec::new();
         for (orig, o) in &mut self.originators {
             let links = &self.links;
-            let before: Vec<_> = self.tables.iter().map(|&t| o.router(t)).collect();
-            for table in o.purge(now, |id| links.contains_key(&id), &self.tables) {
-                let i = self.tables.iter().position(|&t| t == table);
-                let old = i.and_then(|i| before.get(i).copied()).flatten();
-                changed.push((*orig, table, old, o.router(table)));
-            }
+            let purged = o.purge(now, |id| links.contains_key(&id), &self.tables);
+            lost.extend(purged.into_iter().map(|(table, next)| (*orig, table, next)));
         }
-        for (orig, table, old, new) in changed {
-            // Put the old one back for a moment, so that the change is made in one place.
-            if let Some(o) = self.originators.get_mut(&orig) {
-                o.set_router(table, old);
-            }
-            self.set_route(orig, table, new);
+        for (orig, table, next) in lost {
+            self.set_route(orig, table, next);
         }
     }
 
@@ -253,11 +246,7 @@ impl Mesh {
                 if self.links.contains_key(&id) {
                     self.link_down(id);
                 }
-                let seqno = match (self.resume.get(&id), self.primary) {
-                    (Some(&seqno), _) => seqno,
-                    (None, None) => self.first_seqno,
-                    (None, Some(_)) => self.rng.next_u32(),
-                };
+                let seqno = self.resume.get(&id).copied().unwrap_or(self.first_seqno);
                 let link = Link {
                     id,
                     cfg,
@@ -394,6 +383,10 @@ impl Mesh {
         let (src, kind) = (header.src, header.subtype);
         if inner.ethertype == ETHERTYPE {
             return Err(Drop::MeshInMesh);
+        }
+        if kind == subtype::DAT_PUT {
+            // Nothing is stored here, and to a client it would be an answer nobody asked for.
+            return Err(Drop::Unsupported);
         }
         if kind == subtype::DATA {
             self.learn_temporary((inner.src, inner.vid), src, now);

@@ -191,30 +191,25 @@ impl Originator {
         average
     }
 
-    /// Drops ways that are silent for 200 s or whose interface is gone, and chooses anew where the
-    /// chosen one went. Returns the tables whose next hop changed.
-    pub(crate) fn purge(&mut self, now: Instant, alive: impl Fn(LinkId) -> bool, tables: &[Table]) -> Vec<Table> {
+    /// Drops ways that are silent for 200 s or whose interface is gone. Returns the tables whose
+    /// next hop went with them, and the next best one.
+    pub(crate) fn purge(
+        &mut self,
+        now: Instant,
+        alive: impl Fn(LinkId) -> bool,
+        tables: &[Table],
+    ) -> Vec<(Table, Option<NextHop>)> {
         let before = self.ways.len();
         self.ways.retain(|w| alive(w.hop.link) && now.since(w.last_seen) <= PURGE_AFTER);
         if self.ways.len() == before {
             return Vec::new();
         }
-        self.choose_again(tables)
-    }
-
-    fn choose_again(&mut self, tables: &[Table]) -> Vec<Table> {
-        let mut changed = Vec::new();
-        for &table in tables {
-            if self.router(table).is_none_or(|hop| self.way(hop).is_some()) {
-                continue;
-            }
-            let best =
-                self.ways.iter().filter(|w| w.average(table) > 0).max_by_key(|w| w.average(table)).map(|w| w.hop);
-            if self.set_router(table, best) {
-                changed.push(table);
-            }
-        }
-        changed
+        let lost = |table: &&Table| self.router(**table).is_some_and(|hop| self.way(hop).is_none());
+        let best = |&table: &Table| {
+            let used = self.ways.iter().filter(|w| w.average(table) > 0);
+            (table, used.max_by_key(|w| w.average(table)).map(|w| w.hop))
+        };
+        tables.iter().filter(lost).map(best).collect()
     }
 
     /// Forgets everything about the table of a hard interface that is gone.
@@ -264,9 +259,9 @@ mod tests {
         o.note(Table::Host, hop(1), 200, false, Instant::ZERO);
         o.note(Table::Host, hop(2), 100, false, later);
         o.set_router(Table::Host, Some(hop(1)));
-        assert_eq!(o.purge(later, |_| true, &[Table::Host]), [Table::Host]);
-        assert_eq!(o.router(Table::Host), Some(hop(2)));
-        assert_eq!(o.purge(later, |_| false, &[Table::Host]), [Table::Host]);
-        assert_eq!(o.router(Table::Host), None);
+        assert_eq!(o.purge(later, |_| true, &[Table::Host]), [(Table::Host, Some(hop(2)))]);
+        o.set_router(Table::Host, Some(hop(2)));
+        assert_eq!(o.purge(later, |_| true, &[Table::Host]), []);
+        assert_eq!(o.purge(later, |_| false, &[Table::Host]), [(Table::Host, None)]);
     }
 }

@@ -141,7 +141,7 @@ impl Chain {
                     }
                 }
             }
-            let next = self.nodes.iter().map(|n| n.mesh.poll_timeout()).min().unwrap();
+            let next = self.nodes.iter().map(|n| n.mesh.poll_timeout()).min().expect("a chain has nodes");
             if next > end {
                 self.now = end;
                 return;
