@@ -54,6 +54,9 @@ run_steps() {
     n=$((n + 1)) started=$SECONDS rc=0
     say "[$n/$total] $name: $(step_title "$name")"
     # timeout leads a process group of its own, so that the limit ends everything the step started.
+    FIGURES=$logs/$name.figures
+    rm -f "$FIGURES"
+    export FIGURES
     timeout -k 20 "$(step_limit "$name")" "$0" --step "$name" </dev/null > >(exec tee "$logs/$name.log") 2>&1 &
     running=$!
     wait "$running" || rc=$?
@@ -93,8 +96,10 @@ cargo_test() {
   [ "$tests" -gt 0 ] || { echo "no test was run by: cargo test $*"; return 1; }
 }
 
-# figure NAME VALUE WANTED : a measured figure, kept for tests/RESULTS.md by `tests/run --long`.
+# figure NAME VALUE UNIT LIMIT OK : a measured figure, shown and kept for tests/RESULTS.md as
+# `tests/run --long` writes it. VALUE and LIMIT are numbers (or null), OK is true or false.
 figure() {
-  printf 'figure: %s: %s (wanted: %s)\n' "$1" "$2" "$3"
-  [ -z "${FIGURES:-}" ] || printf '| %s | %s | %s |\n' "$1" "$2" "$3" >> "$FIGURES"
+  printf 'figure: %s: %s %s (limit %s)\n' "$1" "$2" "$3" "$4"
+  [ -z "${FIGURES:-}" ] ||
+    printf '{"figure": "%s", "value": %s, "unit": "%s", "limit": %s, "ok": %s}\n' "$@" >> "$FIGURES"
 }

@@ -1,7 +1,7 @@
 //! Resident memory of a node next to a played mesh of 10, 100 and 500 originators.
 
 use crate::cpu::resident_bytes;
-use crate::report::{Table, Verdict};
+use crate::report::{Bound, Table, Verdict};
 use crate::world::{Namespace, Process, cable, node, wait_for_interface};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
@@ -34,12 +34,9 @@ pub(crate) fn run(bench: &Path, meshwork: &Path, logs: &Path, only_bound: bool, 
         let bytes = bed.learned(meshwork).and_then(|()| resident_bytes(bed.node.pid()).context("the node is gone"))?;
         let (originators, clients) = bed.size;
         table.row(vec![originators.to_string(), clients.to_string(), (bytes / 1024).to_string()]);
-        let name = format!("resident memory, {originators} originators, {clients} clients");
-        let (wanted, hold) = match BOUND {
-            (size, bound) if size == bed.size => (format!("<= {} KiB", bound / 1024), bytes <= bound),
-            _ => ("report".into(), true),
-        };
-        verdict.figure(&name, &format!("{} KiB", bytes / 1024), &wanted, hold)?;
+        let bound = if bed.size == BOUND.0 { Bound::Most(BOUND.1 as f64 / 1024.0) } else { Bound::None };
+        let name = format!("memory.resident, {originators} originators, {clients} clients");
+        verdict.figure(&name, bytes as f64 / 1024.0, "KiB", bound)?;
     }
     println!("\n{table}");
     Ok(())

@@ -1,6 +1,7 @@
 //! Medians, the printed table, and the figures that are kept.
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -57,17 +58,36 @@ pub(crate) struct Verdict {
     pub(crate) missed: Vec<String>,
 }
 
+/// What a figure may be at most or must be at least.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bound {
+    /// At least this.
+    Least(f64),
+    /// At most this.
+    Most(f64),
+    /// No bound: it is for people.
+    None,
+}
+
 impl Verdict {
-    /// Takes note of a figure: prints it, keeps it for `tests/run --long`, and remembers it when
-    /// it does not `hold`.
-    pub(crate) fn figure(&mut self, name: &str, value: &str, wanted: &str, hold: bool) -> Result<()> {
-        println!("figure: {name}: {value} (wanted: {wanted})");
-        if !hold {
-            self.missed.push(format!("{name}: {value}, wanted {wanted}"));
+    /// Takes note of a figure: prints it, keeps it for `tests/run --long` as a line of JSON in
+    /// the file that `FIGURES` names, and remembers it when it misses its bound.
+    pub(crate) fn figure(&mut self, name: &str, value: f64, unit: &str, bound: Bound) -> Result<()> {
+        let (limit, wanted, ok) = match bound {
+            Bound::Least(limit) => (Some(limit), format!("at least {limit}"), value >= limit),
+            Bound::Most(limit) => (Some(limit), format!("at most {limit}"), value <= limit),
+            Bound::None => (None, "no bound".into(), true),
+        };
+        let value = (value * 1000.0).round() / 1000.0;
+        let line = format!("{name}: {value} {unit} ({wanted})");
+        println!("figure: {line}");
+        if !ok {
+            self.missed.push(line);
         }
         if let Some(path) = std::env::var_os("FIGURES").filter(|p| !p.is_empty()) {
+            let figure = json!({"figure": name, "value": value, "unit": unit, "limit": limit, "ok": ok});
             let mut file = OpenOptions::new().append(true).create(true).open(path).context("FIGURES")?;
-            writeln!(file, "| {name} | {value} | {wanted} |")?;
+            writeln!(file, "{figure}")?;
         }
         Ok(())
     }

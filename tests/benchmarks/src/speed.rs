@@ -3,7 +3,7 @@
 //! shows their medians.
 
 use crate::cpu;
-use crate::report::{Table, Verdict, median};
+use crate::report::{Bound, Table, Verdict, median};
 use crate::world::{TCP_SINK, UDP_SINK, World};
 use anyhow::Result;
 use std::path::Path;
@@ -220,28 +220,22 @@ fn report(rounds: &[[Round; 2]], strict: bool, verdict: &mut Verdict) -> Result<
         line(format!("{size}-byte frames, flood, 1000/s"), 1e3, &|r| r.frames[n].flood.delivered);
         line(format!("{size}-byte frames at {PACED}/s, CPU us/frame"), 1e3, &|r| r.frames[n].paced.cpu_ns);
         line(format!("{size}-byte frames, flood, CPU us/frame"), 1e3, &|r| r.frames[n].flood.cpu_ns);
-        ratios.push((format!("{size}-byte frames per second, Meshwork : bridge"), peak, 0.43, 0.2));
+        ratios.push((format!("speed.frames, {size} bytes, ratio to a bridge"), peak, 0.43, 0.2));
     }
     let tcp = line("TCP, Mbit/s".into(), 1e6 / 8.0, &|r| r.tcp.delivered);
     line("TCP, CPU ns/byte".into(), 1.0, &|r| r.tcp.cpu_ns);
-    ratios.push(("TCP, Meshwork : bridge".into(), tcp, 0.39, 0.15));
+    ratios.push(("speed.tcp, ratio to a bridge".into(), tcp, 0.39, 0.15));
     println!("\n{table}");
 
     for (name, ratio, goal, floor) in ratios {
-        let bound = if strict { goal } else { floor };
-        verdict.figure(&name, &format!("{ratio:.2}"), &format!(">= {bound}"), ratio >= bound)?;
+        verdict.figure(&name, ratio, "ratio", Bound::Least(if strict { goal } else { floor }))?;
     }
     for (n, size) in FRAMES.iter().enumerate() {
         let overloads = || rounds.iter().filter_map(|[_, mesh]| mesh.frames.get(n)?.overload);
         let kept = median(overloads().map(|o| o.pressed.delivered / o.peak));
         let pressed = median(overloads().map(|o| o.pressed.offered / o.peak));
-        let bound = if strict { 0.8 } else { 0.6 };
-        verdict.figure(
-            &format!("{size}-byte frames, delivered when {pressed:.1} times the peak is offered"),
-            &format!("{:.0} % of the peak", kept * 100.0),
-            &format!(">= {:.0} %", bound * 100.0),
-            kept >= bound,
-        )?;
+        let name = format!("speed.overload, {size} bytes, {pressed:.1} times the peak offered");
+        verdict.figure(&name, kept * 100.0, "% of peak", Bound::Least(if strict { 80.0 } else { 60.0 }))?;
     }
     Ok(())
 }

@@ -127,7 +127,7 @@ mod tests {
         let listener = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let std::net::SocketAddr::V4(to) = listener.local_addr().unwrap() else { panic!("v4") };
         let sent = udp_send(to, 58, 2000, Duration::from_millis(500)).unwrap();
-        assert!((900..=1000).contains(&sent), "{sent} of 1000");
+        assert!((500..=1000).contains(&sent), "{sent} of 1000");
         let mut room = [0; SPACE];
         assert_eq!(listener.recv(&mut room).unwrap(), 58);
     }
