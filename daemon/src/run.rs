@@ -1,10 +1,32 @@
 //! The main loop: the only owner of the routing state.
+//!
+//! ```text
+//!  netlink news ──┐                        ┌── packet sockets, one pair per hard interface
+//!  control ───────┤   ┌──────────────┐     │
+//!  timer ─────────┼──▶│ run: one task │◀────┤
+//!  shutdown ──────┘   └──────────────┘     └── TAP, the mesh interface
+//! ```
+//! Every turn of the loop takes at most one batch of frames from every port, so neither a timer
+//! nor a quiet port ever waits longer than that for a flooded one.
 
-use crate::io::IoCounters;
-use mesh_core::{Counters, Echo, EchoAnswer, Event, Snapshot};
+mod echo;
+mod host;
+mod links;
+
+use crate::io::{IoCounters, PortablePlane};
+use crate::netlink::Watcher;
+use crate::state::{State, StateFile};
+use anyhow::Context as _;
+use echo::Echoes;
+use host::Host;
+use links::{FRAME_OVERHEAD, Links};
+use mesh_core::{Counters, DataPlane, Duration, Echo, EchoAnswer, Event, Input, Instant, Mesh, Snapshot};
 use packet::MacAddr;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Sleep;
 
 /// Everything a node needs to know to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,4 +95,375 @@ pub struct NodeSnapshot {
     pub version: &'static str,
     /// Resident memory in bytes, 0 where the system does not tell.
     pub rss_bytes: u64,
+}
+
+/// Frames are at least this long, so that the usual interfaces never make buffers grow.
+const FRAME_LEN: usize = 1532 + FRAME_OVERHEAD;
+/// The state file is looked after this often.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often what the control side hands back to the data plane may come back to it in one turn.
+const PUNT_PASSES: usize = 4;
+
+/// Runs a node until `shutdown` is done, then puts the system back as it was found.
+///
+/// Needs a current-thread tokio runtime. Gives up all rights but those over the network once its
+/// first sockets are open.
+///
+/// # Errors
+/// When the mesh interface cannot be made or interfaces cannot be listed. Hard interfaces that
+/// cannot be used are no error: they are told and waited for.
+pub async fn run(
+    setup: RunSetup,
+    mut control: mpsc::Receiver<ControlRequest>,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let mut node = Node::start(setup)?;
+    let mut shutdown = pin!(shutdown);
+    let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
+    let mut control_open = true;
+    loop {
+        node.arm(sleep.as_mut());
+        let turn = std::future::poll_fn(|cx| {
+            if shutdown.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Turn::Stop);
+            }
+            if control_open && let Poll::Ready(request) = control.poll_recv(cx) {
+                return Poll::Ready(request.map_or(Turn::ControlClosed, Turn::Control));
+            }
+            if node.watcher.poll_change(cx).is_ready() {
+                return Poll::Ready(Turn::Links);
+            }
+            if node.plane.poll_ready(cx).is_ready() {
+                return Poll::Ready(Turn::Frames);
+            }
+            sleep.as_mut().poll(cx).map(|()| Turn::Tick)
+        });
+        // tokio would make the turn wait now and then although something is ready; the turns
+        // give way themselves, below.
+        match tokio::task::unconstrained(turn).await {
+            Turn::Stop => break,
+            Turn::ControlClosed => control_open = false,
+            Turn::Control(request) => node.control(request),
+            Turn::Links => node.links_changed(),
+            Turn::Frames => {
+                if node.frames() {
+                    // Lets tokio look at timers and at ports that became ready meanwhile.
+                    tokio::task::yield_now().await;
+                }
+            }
+            Turn::Tick => {}
+        }
+        node.tick();
+    }
+    node.stop();
+    Ok(())
+}
+
+/// Done when the process is told to end, by SIGTERM or SIGINT.
+///
+/// # Errors
+/// When signals cannot be caught.
+pub fn termination() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+/// Why the loop turns.
+enum Turn {
+    Stop,
+    Control(ControlRequest),
+    ControlClosed,
+    Links,
+    Frames,
+    Tick,
+}
+
+/// A running node.
+struct Node {
+    setup: RunSetup,
+    started: std::time::Instant,
+    mesh: Mesh,
+    plane: PortablePlane,
+    watcher: Watcher,
+    links: Links,
+    host: Host,
+    state: StateFile,
+    keep_at: Instant,
+    echoes: Echoes,
+    subscribers: Vec<mpsc::Sender<Event>>,
+    /// When the timer goes off that was set last.
+    armed: Instant,
+    inputs: Vec<Input>,
+    events: Vec<Event>,
+}
+
+impl Node {
+    fn start(mut setup: RunSetup) -> anyhow::Result<Self> {
+        let seed = getrandom::u64().context("no randomness from the system")?;
+        let mut watcher = Watcher::open().context("cannot list interfaces")?;
+        let state = StateFile::new(setup.state_dir.as_deref(), &setup.mesh_name);
+        let left = state.load();
+        let mac = choose_mac(&setup, &watcher, left, seed);
+        let (host, tap) = Host::open(&setup.mesh_name, mac, setup.host_mtu, setup.up, &mut watcher)?;
+        setup.mesh.host_mac = mac;
+        tracing::info!(interface = setup.mesh_name, %mac, "mesh interface made");
+        let mut plane = PortablePlane::new(seed.rotate_left(32), FRAME_LEN);
+        plane.set_tap(tap);
+        let now = Instant::ZERO;
+        let mut node = Self {
+            mesh: Mesh::new(setup.mesh.clone(), seed, left.map(State::resume), now),
+            started: std::time::Instant::now(),
+            plane,
+            watcher,
+            links: Links::default(),
+            host,
+            state,
+            keep_at: now,
+            echoes: Echoes::default(),
+            subscribers: Vec::new(),
+            armed: now,
+            inputs: Vec::new(),
+            events: Vec::new(),
+            setup,
+        };
+        node.configure_links().map_err(anyhow::Error::msg)?;
+        node.links_changed();
+        crate::privilege::drop_all_but_network();
+        Ok(node)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX / 4))
+    }
+
+    /// Sets the timer to when the core next wants to be told of the time.
+    fn arm(&mut self, sleep: Pin<&mut Sleep>) {
+        let at = self.mesh.poll_timeout();
+        if at != self.armed || sleep.is_elapsed() {
+            self.armed = at;
+            let wait = at.since(self.now());
+            sleep.reset(tokio::time::Instant::now() + wait);
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.now();
+        if self.mesh.poll_timeout() <= now {
+            self.drive(Input::Tick, now);
+            self.plane.flush();
+        }
+        if self.keep_at <= now {
+            self.keep_at = now + KEEP_EVERY;
+            // Without a hard interface no number was ever sent.
+            if self.links.smallest_mtu().is_some() {
+                self.state.keep(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
+            }
+            self.echoes.forget_old(now);
+        }
+    }
+
+    /// One batch from every port. True when there was anything.
+    fn frames(&mut self) -> bool {
+        let now = self.now();
+        let busy = self.plane.round(now);
+        for _ in 0..PUNT_PASSES {
+            let mut punted = std::mem::take(&mut self.inputs);
+            self.plane.take_punted(&mut punted);
+            if punted.is_empty() {
+                self.inputs = punted;
+                break;
+            }
+            for input in punted.drain(..) {
+                self.drive(input, now);
+            }
+            self.inputs = punted;
+            self.plane.flush();
+        }
+        busy
+    }
+
+    fn drive(&mut self, input: Input, now: Instant) {
+        let Self { mesh, plane, events, .. } = self;
+        mesh_core::drive(mesh, plane, input, now, |event| events.push(event));
+        if !self.events.is_empty() {
+            let mut events = std::mem::take(&mut self.events);
+            for event in events.drain(..) {
+                self.event(event, now);
+            }
+            self.events = events;
+        }
+    }
+
+    fn event(&mut self, event: Event, now: Instant) {
+        match &event {
+            Event::NeighborNew { neigh, .. } => tracing::info!(%neigh, "neighbor heard"),
+            Event::NeighborGone { neigh, .. } => tracing::info!(%neigh, "neighbor gone"),
+            Event::OriginatorNew(orig) => tracing::info!(%orig, "originator reachable"),
+            Event::OriginatorGone(orig) => tracing::info!(%orig, "originator unreachable"),
+            Event::ClientRoamed { client, to_us, .. } => tracing::debug!(%client, to_us, "client roamed"),
+            Event::OtherAlgorithm { neigh, .. } => {
+                tracing::warn!(%neigh, "a neighbor runs B.A.T.M.A.N. V; this mesh is IV, the two do not mix");
+            }
+            Event::TableFull(table) => tracing::warn!(table, "a table is full, newcomers are turned away"),
+            Event::NoLink => tracing::warn!("no hard interface is left, the node is alone"),
+            Event::Echo(answer) => self.echoes.answer(answer, now),
+        }
+        self.subscribers.retain(|to| !matches!(to.try_send(event.clone()), Err(mpsc::error::TrySendError::Closed(_))));
+    }
+
+    fn links_changed(&mut self) {
+        if let Some(mac) = self.host.observe(self.watcher.table()) {
+            self.setup.mesh.host_mac = mac;
+            self.inputs.push(Input::Configure(self.setup.mesh.clone()));
+        }
+        self.links.sync(&mut self.watcher, &mut self.plane, Some(self.host.ifindex), &mut self.inputs);
+        self.carry_out();
+        self.host.fit_mtu(self.links.smallest_mtu(), self.setup.mesh.fragmentation, &mut self.watcher);
+        self.plane.grow_to(usize::try_from(self.host.mtu).unwrap_or(0) + FRAME_OVERHEAD);
+    }
+
+    fn configure_links(&mut self) -> Result<(), String> {
+        let Self { links, setup, watcher, plane, inputs, .. } = self;
+        let done = links.configure(&setup.links, watcher, plane, inputs);
+        self.carry_out();
+        done
+    }
+
+    /// Hands the inputs that piled up to the core.
+    fn carry_out(&mut self) {
+        let now = self.now();
+        for input in std::mem::take(&mut self.inputs) {
+            self.drive(input, now);
+        }
+        self.plane.flush();
+    }
+
+    fn control(&mut self, request: ControlRequest) {
+        // Whoever asked may be gone; then the answer is not needed.
+        match request {
+            ControlRequest::Snapshot(to) => {
+                let _ = to.send(self.snapshot());
+            }
+            ControlRequest::Subscribe(to) => self.subscribers.push(to),
+            ControlRequest::Echo(echo, to) => {
+                let now = self.now();
+                let echo = self.echoes.ask(echo, to, now);
+                self.drive(Input::Echo(echo), now);
+                self.plane.flush();
+            }
+            ControlRequest::Configure(setup, to) => {
+                let _ = to.send(self.configure(*setup));
+            }
+        }
+    }
+
+    /// Takes new settings in, all or nothing.
+    fn configure(&mut self, mut new: RunSetup) -> Result<String, String> {
+        if new.mesh_name != self.setup.mesh_name {
+            return Err(format!(
+                "the mesh is called {} while it runs; to call it {}, restart",
+                self.setup.mesh_name, new.mesh_name
+            ));
+        }
+        if new.links.len() > mesh_core::config::MAX_LINKS {
+            return Err(format!("a node has at most {} hard interfaces", mesh_core::config::MAX_LINKS));
+        }
+        let mac = configured_mac(&new).unwrap_or(self.host.mac);
+        let mut changes = Vec::new();
+        if mac != self.host.mac {
+            let set = self.watcher.requests().set_mac(self.host.ifindex, mac).and_then(|()| self.watcher.refresh());
+            set.map_err(|e| format!("cannot set the address of {} to {mac}: {e}", new.mesh_name))?;
+            self.host.mac = mac;
+            changes.push("address");
+        }
+        new.mesh.host_mac = mac;
+        if new.state_dir != self.setup.state_dir {
+            self.state = StateFile::new(new.state_dir.as_deref(), &new.mesh_name);
+            changes.push("state directory");
+        }
+        if new.up && !self.setup.up {
+            let set = self.watcher.requests().set_up(self.host.ifindex, true);
+            set.map_err(|e| format!("cannot set {} up: {e}", new.mesh_name))?;
+            changes.push("mesh interface up");
+        }
+        if new.host_mtu != self.setup.host_mtu {
+            changes.push("MTU");
+        }
+        if new.mesh != self.setup.mesh {
+            self.inputs.push(Input::Configure(new.mesh.clone()));
+            changes.push("routing");
+        }
+        if new.links != self.setup.links {
+            changes.push("hard interfaces");
+        }
+        self.host.want_mtu(new.host_mtu);
+        self.setup = new;
+        self.configure_links()?;
+        self.links_changed();
+        let note =
+            if changes.is_empty() { "nothing changed".to_owned() } else { format!("new: {}", changes.join(", ")) };
+        tracing::info!(note, "settings taken in");
+        Ok(note)
+    }
+
+    fn snapshot(&mut self) -> NodeSnapshot {
+        NodeSnapshot {
+            mesh_name: self.setup.mesh_name.clone(),
+            host_mtu: self.host.mtu,
+            mesh: self.mesh.snapshot(self.now()),
+            plane: self.plane.counters(),
+            io: self.plane.io_counters(),
+            refused: self.links.refused(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION"),
+            rss_bytes: resident_bytes(),
+        }
+    }
+
+    fn stop(mut self) {
+        let now = self.now();
+        self.plane.flush();
+        if self.links.smallest_mtu().is_some() {
+            self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
+        }
+        self.links.put_back(&mut self.watcher);
+        tracing::info!("stopped");
+    }
+}
+
+fn configured_mac(setup: &RunSetup) -> Option<MacAddr> {
+    Some(setup.mesh.host_mac).filter(|m| m.is_unicast()).or(setup.host_mac)
+}
+
+/// The MAC of the mesh interface: configured, else made from hardware, else that of the last run,
+/// else random.
+fn choose_mac(setup: &RunSetup, watcher: &Watcher, left: Option<State>, seed: u64) -> MacAddr {
+    let names: Vec<&str> = setup.links.iter().map(|l| l.name.as_str()).collect();
+    let hardware = || host::stable_mac(&setup.mesh_name, &names, watcher.table(), None);
+    let machine = || {
+        let id = std::fs::read_to_string("/etc/machine-id").ok()?;
+        host::stable_mac(&setup.mesh_name, &[], watcher.table(), Some(id.trim()))
+    };
+    configured_mac(setup)
+        .or_else(hardware)
+        .or_else(|| left.map(|s| s.host_mac))
+        .or_else(machine)
+        .unwrap_or_else(|| host::local_mac(seed))
+}
+
+/// Resident memory of this process, 0 where the system does not tell.
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0);
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    pages * page.and_then(|p| u64::try_from(p).ok()).unwrap_or(4096)
 }

@@ -30,6 +30,36 @@ pub struct PortCounters {
 }
 
 impl PortCounters {
+    /// Adds everything of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        let Self {
+            rx_frames,
+            rx_bytes,
+            rx_batches,
+            rx_overrun,
+            rx_outer_tag,
+            rx_truncated,
+            rx_checksum,
+            rx_errors,
+            tx_frames,
+            tx_bytes,
+            tx_full,
+            tx_errors,
+        } = self;
+        *rx_frames += other.rx_frames;
+        *rx_bytes += other.rx_bytes;
+        *rx_batches += other.rx_batches;
+        *rx_overrun += other.rx_overrun;
+        *rx_outer_tag += other.rx_outer_tag;
+        *rx_truncated += other.rx_truncated;
+        *rx_checksum += other.rx_checksum;
+        *rx_errors += other.rx_errors;
+        *tx_frames += other.tx_frames;
+        *tx_bytes += other.tx_bytes;
+        *tx_full += other.tx_full;
+        *tx_errors += other.tx_errors;
+    }
+
     /// Name and value of every counter, in the order people see them.
     pub fn named(&self) -> [(&'static str, u64); 12] {
         [
@@ -56,4 +86,6 @@ pub struct IoCounters {
     pub host: PortCounters,
     /// Hard interfaces by name, those that are gone included.
     pub links: Vec<(String, PortCounters)>,
+    /// Frames lost between data plane and control side because too many came at once.
+    pub punts_lost: u64,
 }

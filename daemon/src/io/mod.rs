@@ -1,5 +1,18 @@
 //! Sockets, the mesh interface, and the portable data plane between them.
 
+pub mod checksum;
 pub mod counters;
+pub mod filter;
+pub mod packet_port;
+pub mod plane;
+pub mod pnet_port;
+pub mod pool;
+pub mod port;
+pub mod tap;
 
 pub use counters::{IoCounters, PortCounters};
+pub use packet_port::PacketPort;
+pub use plane::PortablePlane;
+pub use pnet_port::PnetPort;
+pub use port::Port;
+pub use tap::Tap;

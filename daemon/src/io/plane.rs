@@ -1,0 +1,256 @@
+//! The portable data plane: packet sockets and a TAP device around the core's hot path.
+
+use crate::io::counters::{IoCounters, PortCounters};
+use crate::io::port::{BATCH, Gear, Port};
+use crate::io::tap::Tap;
+use mesh_core::config::MAX_LINKS;
+use mesh_core::{Counters, DataPlane, Drop, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
+use std::task::{Context, Poll};
+
+/// Most frames that wait for one hard interface to take more; the rest is dropped and counted.
+const MOST_WAITING: usize = 256;
+/// Most punted frames of one round; a flood of them must not grow without bound.
+const MOST_PUNTED: usize = 1024;
+
+/// Ports, mesh interface and hot path.
+pub struct PortablePlane {
+    plane: Plane,
+    io: Io,
+    inbox: Vec<Frame>,
+    /// Time of the last round.
+    now: Instant,
+}
+
+/// Everything a decision of the hot path may touch.
+struct Io {
+    links: Vec<Option<LinkPort>>,
+    tap: Option<Tap>,
+    to_host: Vec<Frame>,
+    gear: Gear,
+    punted: Vec<Input>,
+    lost_punts: u64,
+    dropped: Counters,
+    /// Counters of ports that are closed.
+    past: Vec<(String, PortCounters)>,
+}
+
+struct LinkPort {
+    name: String,
+    port: Box<dyn Port>,
+    waiting: Vec<Frame>,
+    full: u64,
+}
+
+impl PortablePlane {
+    /// A plane without ports, for frames of up to `frame_len` bytes; `seed` is any unpredictable
+    /// number.
+    pub fn new(seed: u64, frame_len: usize) -> Self {
+        Self {
+            plane: Plane::new(seed),
+            io: Io {
+                links: std::iter::repeat_with(|| None).take(MAX_LINKS).collect(),
+                tap: None,
+                to_host: Vec::new(),
+                gear: Gear::new(frame_len),
+                punted: Vec::new(),
+                lost_punts: 0,
+                dropped: Counters::default(),
+                past: Vec::new(),
+            },
+            inbox: Vec::with_capacity(2 * BATCH),
+            now: Instant::ZERO,
+        }
+    }
+
+    /// Takes the mesh interface in.
+    pub fn set_tap(&mut self, tap: Tap) {
+        self.io.tap = Some(tap);
+    }
+
+    /// Makes room for frames of up to `frame_len` bytes, Ethernet header included.
+    pub fn grow_to(&mut self, frame_len: usize) {
+        self.io.gear.grow_to(frame_len);
+    }
+
+    /// Takes a hard interface in; one with this number is closed.
+    pub fn open_link(&mut self, link: LinkId, name: &str, port: Box<dyn Port>) {
+        self.close_link(link);
+        if let Some(slot) = self.io.links.get_mut(usize::from(link.0)) {
+            *slot = Some(LinkPort { name: name.to_owned(), port, waiting: Vec::new(), full: 0 });
+        }
+    }
+
+    /// Closes a hard interface.
+    pub fn close_link(&mut self, link: LinkId) {
+        let Some(mut gone) = self.io.links.get_mut(usize::from(link.0)).and_then(Option::take) else { return };
+        let last = gone.counters();
+        match self.io.past.iter_mut().find(|(name, _)| *name == gone.name) {
+            Some((_, sum)) => sum.merge(&last),
+            None => self.io.past.push((gone.name, last)),
+        }
+    }
+
+    /// Ready when a port has something to do; the task is woken when that changes.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut ready = self.io.tap.as_mut().is_some_and(|tap| tap.poll_ready(cx));
+        for link in self.io.links.iter_mut().flatten() {
+            ready |= link.port.poll_ready(!link.waiting.is_empty(), cx);
+        }
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The hot loop: fetches at most one batch from every port, decides, and sends. True when
+    /// there was anything; what the plane leaves to the control side is in
+    /// [`PortablePlane::take_punted`].
+    pub fn round(&mut self, now: Instant) -> bool {
+        self.now = now;
+        let Self { plane, io, inbox, .. } = self;
+        let mut busy = false;
+        for i in 0..io.links.len() {
+            let Some(Some(link)) = io.links.get_mut(i) else { continue };
+            link.port.recv(&mut io.gear, inbox);
+            let Ok(id) = u8::try_from(i).map(LinkId) else { break };
+            busy |= !inbox.is_empty();
+            for frame in inbox.drain(..) {
+                plane.link_rx(id, frame, io);
+            }
+        }
+        if let Some(tap) = &mut io.tap {
+            tap.recv(&mut io.gear, inbox);
+            busy |= !inbox.is_empty();
+            for frame in inbox.drain(..) {
+                plane.host_rx(frame, false, now, io);
+            }
+        }
+        io.flush();
+        busy
+    }
+
+    /// What the last rounds left to the control side, oldest first; `into` must be empty.
+    pub fn take_punted(&mut self, into: &mut Vec<Input>) {
+        std::mem::swap(&mut self.io.punted, into);
+    }
+
+    /// Sends everything that waits, as far as the ports take it.
+    pub fn flush(&mut self) {
+        self.io.flush();
+    }
+
+    /// Counters of all ports.
+    pub fn io_counters(&mut self) -> IoCounters {
+        let host = self.io.tap.as_ref().map(Tap::counters).unwrap_or_default();
+        let mut links = self.io.past.clone();
+        for link in self.io.links.iter_mut().flatten() {
+            let now = link.counters();
+            match links.iter_mut().find(|(name, _)| *name == link.name) {
+                Some((_, sum)) => sum.merge(&now),
+                None => links.push((link.name.clone(), now)),
+            }
+        }
+        IoCounters { host, links, punts_lost: self.io.lost_punts }
+    }
+}
+
+impl DataPlane for PortablePlane {
+    fn apply(&mut self, change: &FibChange) {
+        self.plane.apply(change);
+    }
+
+    fn inject_link(&mut self, link: LinkId, frame: Frame) {
+        self.io.link_tx(link, frame);
+    }
+
+    fn inject_host(&mut self, frame: Frame) {
+        self.io.host_tx(frame);
+    }
+
+    fn again_link(&mut self, link: LinkId, frame: Frame) {
+        self.plane.link_rx(link, frame, &mut self.io);
+    }
+
+    fn again_host(&mut self, frame: Frame) {
+        self.plane.host_rx(frame, true, self.now, &mut self.io);
+    }
+
+    fn counters(&self) -> Counters {
+        let mut all = self.plane.counters().clone();
+        all.merge(&self.io.dropped);
+        all
+    }
+}
+
+impl PlaneSink for Io {
+    #[inline]
+    fn link_tx(&mut self, link: LinkId, frame: Frame) {
+        let Some(Some(to)) = self.links.get_mut(usize::from(link.0)) else {
+            self.dropped.drop(Drop::LinkDown);
+            self.gear.pool.put(frame);
+            return;
+        };
+        if to.waiting.len() >= MOST_WAITING {
+            to.full += 1;
+            self.gear.pool.put(frame);
+            return;
+        }
+        to.waiting.push(frame);
+        if to.waiting.len().is_multiple_of(BATCH) {
+            to.port.send(&mut self.gear, &mut to.waiting);
+        }
+    }
+
+    #[inline]
+    fn host_tx(&mut self, frame: Frame) {
+        self.to_host.push(frame);
+        if self.to_host.len() >= BATCH {
+            self.flush_host();
+        }
+    }
+
+    fn punt_link(&mut self, link: LinkId, frame: Frame) {
+        self.punt(Input::LinkRx(link, frame));
+    }
+
+    fn punt_host(&mut self, frame: Frame) {
+        self.punt(Input::HostRx(frame));
+    }
+
+    #[inline]
+    fn recycle(&mut self, frame: Frame) {
+        self.gear.pool.put(frame);
+    }
+}
+
+impl Io {
+    fn punt(&mut self, input: Input) {
+        if self.punted.len() < MOST_PUNTED {
+            self.punted.push(input);
+        } else {
+            self.lost_punts += 1;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flush_host();
+        for link in self.links.iter_mut().flatten() {
+            if !link.waiting.is_empty() {
+                link.port.send(&mut self.gear, &mut link.waiting);
+            }
+        }
+    }
+
+    fn flush_host(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.send(&mut self.gear, &mut self.to_host);
+        } else {
+            self.to_host.clear();
+        }
+    }
+}
+
+impl LinkPort {
+    fn counters(&mut self) -> PortCounters {
+        let mut now = self.port.counters();
+        now.tx_full += self.full;
+        now
+    }
+}

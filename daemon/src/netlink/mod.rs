@@ -1,0 +1,12 @@
+//! The kernel's view of interfaces: what exists, what changes, what may be used.
+
+pub mod judge;
+pub mod link;
+pub mod message;
+pub mod socket;
+pub mod watch;
+
+pub use judge::Verdict;
+pub use link::{LinkInfo, LinkTable};
+pub use socket::RouteSocket;
+pub use watch::Watcher;
