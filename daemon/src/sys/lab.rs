@@ -31,12 +31,19 @@ pub fn confine(command: &mut Command, namespace: OwnedFd) {
     unsafe { command.pre_exec(enter) };
 }
 
-nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
+mod request {
+    nix::ioctl_read_bad!(
+        /// Columns and rows of a terminal.
+        window_size,
+        libc::TIOCGWINSZ,
+        libc::winsize
+    );
+}
 
 /// Columns and rows of a terminal, `None` if it is none or does not tell.
 pub fn terminal_size(terminal: impl AsFd) -> Option<(usize, usize)> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the descriptor is open for the call, and `size` is a winsize to write into.
-    unsafe { window_size(terminal.as_fd().as_raw_fd(), &raw mut size) }.ok()?;
+    unsafe { request::window_size(terminal.as_fd().as_raw_fd(), &raw mut size) }.ok()?;
     Some((size.ws_col.into(), size.ws_row.into()))
 }
