@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # `steps` is the sourcing script's
 # What .ci/run, tests/run and tests/bench share: finding what is missing, and running steps one
 # after the other with a time limit, a log and a table at the end. Sourced, not run.
 #

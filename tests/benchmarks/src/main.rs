@@ -17,7 +17,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 const HELP: &str = "\
-usage: meshwork-bench [--meshwork PROGRAM] [--logs DIR] [--rounds N] [--check] [speed] [memory]
+usage: meshwork-bench [--meshwork PROGRAM] [--logs DIR] [--rounds N] [--check] [--static-kib N] [speed] [memory]
        meshwork-bench udp-send ADDRESS:PORT PAYLOAD RATE SECONDS    RATE 0: as fast as it goes
        meshwork-bench udp-sink ADDRESS:PORT                         a line in, the count out
        meshwork-bench tcp-send ADDRESS:PORT SECONDS
@@ -31,6 +31,8 @@ struct Plan {
     logs: PathBuf,
     rounds: Option<usize>,
     check: bool,
+    /// Size of the static program, measured before; a row of the table.
+    static_kib: Option<f64>,
     parts: Vec<String>,
 }
 
@@ -45,14 +47,21 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode> {
-    let mut plan =
-        Plan { meshwork: "meshwork".into(), logs: ".".into(), rounds: None, check: false, parts: Vec::new() };
+    let mut plan = Plan {
+        meshwork: "meshwork".into(),
+        logs: ".".into(),
+        rounds: None,
+        check: false,
+        static_kib: None,
+        parts: Vec::new(),
+    };
     let mut parser = Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("meshwork") => plan.meshwork = parser.value()?.into(),
             Arg::Long("logs") => plan.logs = parser.value()?.into(),
             Arg::Long("rounds") => plan.rounds = Some(parser.value()?.parse()?),
+            Arg::Long("static-kib") => plan.static_kib = Some(parser.value()?.parse()?),
             Arg::Long("check") => plan.check = true,
             Arg::Long("help") | Arg::Short('h') => {
                 println!("{HELP}");
@@ -85,16 +94,29 @@ fn measure(plan: &Plan) -> Result<ExitCode> {
     let bench = std::env::current_exe()?;
     let has = |part| plan.parts.is_empty() || plan.parts.iter().any(|p| p == part);
     let mut verdict = report::Verdict::default();
+    let mut table = report::Table::new(&["A - R - B", "bridge", "meshwork", "ratio", "wanted", "rounds"]);
     if has("speed") {
         let effort = speed::Effort {
             rounds: plan.rounds.unwrap_or(if plan.check { 3 } else { 5 }),
             window: Duration::from_millis(if plan.check { 700 } else { 1000 }),
         };
-        speed::run(&bench, &plan.meshwork, &plan.logs, effort, !plan.check, &mut verdict)?;
+        speed::run(&bench, &plan.meshwork, &plan.logs, effort, !plan.check, &mut table, &mut verdict)?;
     }
     if has("memory") {
-        memory::run(&bench, &plan.meshwork, &plan.logs, plan.check, &mut verdict)?;
+        memory::run(&bench, &plan.meshwork, &plan.logs, plan.check, &mut table, &mut verdict)?;
     }
+    if let Some(kib) = plan.static_kib {
+        // Judged where it was measured.
+        let bound = report::Bound::Most(2048.0);
+        table.row([
+            "static program without lab, KiB".into(),
+            String::new(),
+            kib.to_string(),
+            String::new(),
+            bound.to_string(),
+        ]);
+    }
+    println!("\n{table}");
     for missed in &verdict.missed {
         println!("missed: {missed}");
     }

@@ -17,8 +17,15 @@ const LEARN_LIMIT: Duration = Duration::from_secs(60);
 /// From then on until memory is read: tables of all kinds have been asked for and given.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Measures all meshes at once, prints the table and judges it.
-pub(crate) fn run(bench: &Path, meshwork: &Path, logs: &Path, only_bound: bool, verdict: &mut Verdict) -> Result<()> {
+/// Measures all meshes at once (or just the one that has a bound), fills the table and judges.
+pub(crate) fn run(
+    bench: &Path,
+    meshwork: &Path,
+    logs: &Path,
+    only_bound: bool,
+    table: &mut Table,
+    verdict: &mut Verdict,
+) -> Result<()> {
     let mut beds = Vec::new();
     for size in MESHES {
         if !only_bound || size == BOUND.0 {
@@ -29,16 +36,15 @@ pub(crate) fn run(bench: &Path, meshwork: &Path, logs: &Path, only_bound: bool, 
         bed.learned(meshwork)?;
     }
     std::thread::sleep(SETTLE);
-    let mut table = Table::new(&["originators", "clients", "resident KiB"]);
     for bed in &mut beds {
         let bytes = bed.learned(meshwork).and_then(|()| resident_bytes(bed.node.pid()).context("the node is gone"))?;
         let (originators, clients) = bed.size;
-        table.row(vec![originators.to_string(), clients.to_string(), (bytes / 1024).to_string()]);
         let bound = if bed.size == BOUND.0 { Bound::Most(BOUND.1 as f64 / 1024.0) } else { Bound::None };
+        let what = format!("resident KiB, {originators} originators, {clients} clients");
+        table.row([what, String::new(), (bytes / 1024).to_string(), String::new(), bound.to_string()]);
         let name = format!("memory.resident, {originators} originators, {clients} clients");
         verdict.figure(&name, bytes as f64 / 1024.0, "KiB", bound)?;
     }
-    println!("\n{table}");
     Ok(())
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// Columns of text, the first to the left, the others to the right.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -25,9 +25,9 @@ impl Table {
         Self { rows: vec![headings.iter().map(|h| (*h).into()).collect()] }
     }
 
-    /// Adds a row.
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+    /// Adds a row; cells that are left out stay empty.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
     }
 }
 
@@ -69,20 +69,28 @@ pub(crate) enum Bound {
     None,
 }
 
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Least(limit) => write!(f, ">= {limit}"),
+            Self::Most(limit) => write!(f, "<= {limit}"),
+            Self::None => Ok(()),
+        }
+    }
+}
+
 impl Verdict {
-    /// Takes note of a figure: prints it, keeps it for `tests/run --long` as a line of JSON in
+    /// Takes note of a figure: keeps it for `tests/run --long` as a line of JSON in
     /// the file that `FIGURES` names, and remembers it when it misses its bound.
     pub(crate) fn figure(&mut self, name: &str, value: f64, unit: &str, bound: Bound) -> Result<()> {
-        let (limit, wanted, ok) = match bound {
-            Bound::Least(limit) => (Some(limit), format!("at least {limit}"), value >= limit),
-            Bound::Most(limit) => (Some(limit), format!("at most {limit}"), value <= limit),
-            Bound::None => (None, "no bound".into(), true),
+        let (limit, ok) = match bound {
+            Bound::Least(limit) => (Some(limit), value >= limit),
+            Bound::Most(limit) => (Some(limit), value <= limit),
+            Bound::None => (None, true),
         };
         let value = (value * 1000.0).round() / 1000.0;
-        let line = format!("{name}: {value} {unit} ({wanted})");
-        println!("figure: {line}");
         if !ok {
-            self.missed.push(line);
+            self.missed.push(format!("{name}: {value} {unit}, wanted {bound}"));
         }
         if let Some(path) = std::env::var_os("FIGURES").filter(|p| !p.is_empty()) {
             let figure = json!({"figure": name, "value": value, "unit": unit, "limit": limit, "ok": ok});
@@ -107,7 +115,7 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let mut table = Table::new(&["what", "x"]);
-        table.row(vec!["a".into(), "100".into()]);
+        table.row(["a".into(), "100".into()]);
         assert_eq!(table.to_string(), "what    x\na     100\n");
     }
 }
