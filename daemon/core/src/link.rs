@@ -2,8 +2,8 @@
 
 use crate::config::{LinkConfig, LinkId};
 use crate::time::{Duration, Instant};
-use crate::window::Window;
-use alloc::collections::BTreeMap;
+use crate::window::{WINDOW, Window};
+use alloc::collections::{BTreeMap, VecDeque};
 use packet::MacAddr;
 
 /// An active hard interface.
@@ -13,6 +13,10 @@ pub(crate) struct Link {
     pub(crate) cfg: LinkConfig,
     /// Sequence number of the next own OGM.
     pub(crate) seqno: u32,
+    /// Sequence number of the next link-sensing OGM; far away from the others.
+    pub(crate) sense_seqno: u32,
+    /// The last 64 numbers sent, newest first.
+    pub(crate) sent: VecDeque<Sent>,
     /// When the next own OGM leaves.
     pub(crate) next_ogm: Instant,
     /// Extra OGMs of the fast start.
@@ -29,19 +33,31 @@ pub(crate) struct Neighbor {
     pub(crate) last_seen: Instant,
     /// Its originator address, known once its primary OGM was heard from it directly.
     pub(crate) originator: Option<MacAddr>,
-    /// It runs Meshwork: its own OGM carried our container.
+    /// It runs Meshwork: it sent link-sensing OGMs.
     pub(crate) meshwork: bool,
-    /// Own OGMs of this interface that it echoed.
+    /// Own OGMs of this interface that it echoed; link-sensing ones count if it runs Meshwork.
     pub(crate) echoes: Window,
+    /// How many more link-sensing OGMs of it are taken now.
+    pub(crate) senses: Bucket,
     /// How many more unknown originators it may bring now.
     pub(crate) originators: Bucket,
 }
 
 /// Extra link-sensing OGMs still to send.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FastStart {
     pub(crate) remaining: u8,
     pub(crate) next: Instant,
+    /// How many more neighbours may ask for extra ones now.
+    pub(crate) bursts: Bucket,
+}
+
+/// A number that was sent on a hard interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) seqno: u32,
+    /// In a link-sensing OGM, which only Meshwork nodes count.
+    pub(crate) sense: bool,
 }
 
 /// A token bucket: `burst` at once, then `rate` per second.
@@ -73,16 +89,22 @@ impl Bucket {
 }
 
 impl Link {
-    /// True if an extra OGM here reaches Meshwork nodes only. A kernel neighbour counts our OGMs
-    /// against the echoes of its own, so extra ones would make its link to us look worse.
-    pub(crate) fn only_meshwork(&self) -> bool {
-        !self.neighbors.is_empty() && self.neighbors.values().all(|n| n.meshwork)
+    /// Notes that an own OGM leaves; the echo windows of those who count it move along.
+    pub(crate) fn note_sent(&mut self, sent: Sent) {
+        self.sent.truncate(WINDOW as usize - 1);
+        self.sent.push_front(sent);
+        for n in self.neighbors.values_mut().filter(|n| n.meshwork || !sent.sense) {
+            n.echoes.slide(1, false);
+        }
     }
 
-    /// Slides the echo windows by one own OGM.
-    pub(crate) fn slide_echoes(&mut self) {
-        for n in self.neighbors.values_mut() {
-            n.echoes.slide(1, false);
+    /// A neighbour echoed an own OGM.
+    pub(crate) fn note_echo(&mut self, neigh: MacAddr, seqno: u32) {
+        let Some(n) = self.neighbors.get_mut(&neigh) else { return };
+        let counted = self.sent.iter().filter(|s| n.meshwork || !s.sense);
+        // At most 64 numbers are kept.
+        if let Some(back) = counted.enumerate().find(|(_, s)| s.seqno == seqno).map(|(i, _)| i as u32) {
+            n.echoes.mark(back);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::fib::{FibChange, FibLink, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
 use crate::frame::Frame;
-use crate::iv::OgmQueue;
+use crate::iv::{HELLO_OGMS, OgmQueue};
 use crate::link::{Bucket, FastStart, Link, PURGE_AFTER};
 use crate::originator::Originators;
 use crate::rng::Rng;
@@ -30,8 +30,12 @@ const WORKER: Duration = Duration::from_secs(1);
 const ORIGINATOR_TIMEOUT: Duration = Duration::from_secs(400);
 /// Clients are aged every so many runs of the worker.
 const CLIENT_WORKER: u32 = 5;
-/// The first own OGM leaves this soon after an interface comes up.
-const FIRST_OGM: Duration = Duration::from_millis(20);
+/// The first link-sensing OGM leaves this soon after an interface comes up.
+const FIRST_SENSE: Duration = Duration::from_millis(20);
+/// Link-sensing OGMs are numbered this far from the regular ones.
+const SENSE_SEQNO: u32 = 0x4000_0000;
+/// Neighbours that may ask for link sensing at once, and per second after that.
+const BURSTS: (u32, u32) = (16, 1);
 /// Unknown neighbours that may appear on an interface at once, and per second after that.
 const NEW_NEIGHBORS: (u32, u32) = (64, 8);
 /// Mesh echoes answered at once, and per second after that. Source: "Pitfalls" B 17.
@@ -53,8 +57,6 @@ pub struct Mesh {
     pub(crate) tables: Vec<Table>,
     pub(crate) originators: Originators,
     pub(crate) ogm_queue: OgmQueue,
-    pub(crate) ogms_sent: u32,
-    pub(crate) show_until: Instant,
     pub(crate) local: Local,
     pub(crate) local_full: bool,
     pub(crate) global: Global,
@@ -89,8 +91,6 @@ impl Mesh {
             tables: alloc::vec![Table::Host],
             originators: Originators::new(),
             ogm_queue: OgmQueue::default(),
-            ogms_sent: 1,
-            show_until: Instant::ZERO,
             local: Local::default(),
             local_full: false,
             global: Global::new(config.caps.clients, config.caps.clients_per_originator),
@@ -247,18 +247,25 @@ impl Mesh {
                     self.link_down(id);
                 }
                 let seqno = self.resume.get(&id).copied().unwrap_or(self.first_seqno);
+                let fast = FastStart {
+                    remaining: if self.cfg.fast_start { HELLO_OGMS } else { 0 },
+                    next: now + self.rng.below(FIRST_SENSE),
+                    bursts: Bucket::new(BURSTS.0, BURSTS.1, now),
+                };
                 let link = Link {
                     id,
                     cfg,
                     seqno,
-                    next_ogm: now + self.rng.below(FIRST_OGM),
-                    fast: FastStart::default(),
+                    sense_seqno: seqno.wrapping_add(SENSE_SEQNO),
+                    sent: VecDeque::new(),
+                    // As late as the kernel's, so that neither side counts more than the other.
+                    next_ogm: now + self.cfg.orig_interval - FIRST_SENSE + self.rng.below(2 * FIRST_SENSE),
+                    fast,
                     neighbors: BTreeMap::new(),
                     newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
                 };
                 self.links.insert(id, link);
                 self.tables.push(Table::Link(id));
-                self.show_until = self.show_until.max(now + Duration::from_secs(5));
             }
         }
         self.out.push_back(Output::Fib(FibChange::Link(id, Some(fib))));

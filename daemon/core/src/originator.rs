@@ -30,7 +30,7 @@ pub(crate) const fn table_index(table: Table) -> usize {
 pub(crate) struct Originator {
     pub(crate) last_seen: Instant,
     /// Newest OGM sequence number heard.
-    pub(crate) last_seqno: u32,
+    pub(crate) last_seqno: Option<u32>,
     /// TTL of the OGM that brought it.
     pub(crate) last_ttl: u8,
     pub(crate) guard: ResetGuard,
@@ -40,8 +40,6 @@ pub(crate) struct Originator {
     routers: Vec<Option<NextHop>>,
     /// Broadcast sequence numbers.
     pub(crate) bcasts: Stream,
-    /// Its OGMs carried our container at this time.
-    pub(crate) meshwork: Option<Instant>,
     /// New OGMs accepted; how much it would be missed.
     pub(crate) accepted: u32,
 }
@@ -53,6 +51,11 @@ pub(crate) struct Way {
     pub(crate) last_seen: Instant,
     /// OGMs of the originator heard through this neighbour.
     pub(crate) window: Window,
+    /// The same with link-sensing OGMs in between; what the link's quality is computed from where
+    /// the neighbour is the originator.
+    pub(crate) heard: Window,
+    /// Newest link-sensing number.
+    pub(crate) last_sense: Option<u32>,
     qualities: Vec<Quality>,
 }
 
@@ -66,7 +69,12 @@ struct Quality {
 }
 
 impl Quality {
-    fn push(&mut self, tq: u8) {
+    fn push(&mut self, tq: u8, rising: bool) {
+        if rising && tq > self.average {
+            for old in self.ring.iter_mut().filter(|old| **old != 0) {
+                *old = tq;
+            }
+        }
         if let Some(slot) = self.ring.get_mut(usize::from(self.next)) {
             *slot = tq;
         }
@@ -80,7 +88,14 @@ impl Quality {
 
 impl Way {
     fn new(hop: NextHop, now: Instant) -> Self {
-        Self { hop, last_seen: now, window: Window::default(), qualities: Vec::new() }
+        Self {
+            hop,
+            last_seen: now,
+            window: Window::default(),
+            heard: Window::default(),
+            last_sense: None,
+            qualities: Vec::new(),
+        }
     }
 
     /// Smoothed transmit quality in a table, 0 if unknown there.
@@ -88,37 +103,49 @@ impl Way {
         self.qualities.get(table_index(table)).map_or(0, |q| q.average)
     }
 
-    fn push(&mut self, table: Table, tq: u8) {
+    fn push(&mut self, table: Table, tq: u8, rising: bool) {
         let i = table_index(table);
         if self.qualities.len() <= i {
             self.qualities.resize(i + 1, Quality::default());
         }
         if let Some(q) = self.qualities.get_mut(i) {
-            q.push(tq);
+            q.push(tq, rising);
         }
     }
 
-    /// Another neighbour brought a new OGM in this table: this one did not.
+    /// Another neighbour brought a new OGM in this table: this one did not. After three in a row
+    /// on a way that never failed before, it is dead; otherwise it fades over five.
     fn missed(&mut self, table: Table) {
-        if let Some(q) = self.qualities.get_mut(table_index(table))
-            && q.used
-        {
-            q.push(0);
+        let died = self.window.broke_off();
+        if let Some(q) = self.qualities.get_mut(table_index(table)).filter(|q| q.used) {
+            if died {
+                *q = Quality { used: true, ..Quality::default() };
+            } else {
+                q.push(0, false);
+            }
         }
     }
+}
+
+/// What an OGM says about a way beside its quality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// No other way brought this OGM before: they all missed it so far.
+    pub(crate) is_new: bool,
+    /// The links on the way were only just found; a better value replaces older ones.
+    pub(crate) rising: bool,
 }
 
 impl Originator {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             last_seen: now,
-            last_seqno: 0,
+            last_seqno: None,
             last_ttl: 0,
             guard: ResetGuard::default(),
             ways: Vec::new(),
             routers: Vec::new(),
             bcasts: Stream::default(),
-            meshwork: None,
             accepted: 0,
         }
     }
@@ -175,16 +202,15 @@ impl Originator {
         self.router(table).and_then(|hop| self.way(hop)).map_or(0, |w| w.average(table))
     }
 
-    /// Notes what an OGM said about the way through `hop` and returns the smoothed quality; with
-    /// `is_new` all other ways missed this OGM. Source: "B.A.T.M.A.N. IV" section 9, 1 and 2.
-    pub(crate) fn note(&mut self, table: Table, hop: NextHop, tq: u8, is_new: bool, now: Instant) -> u8 {
+    /// Notes what an OGM said about the way through `hop` and returns the smoothed quality. Source: "B.A.T.M.A.N. IV" section 9, 1 and 2.
+    pub(crate) fn note(&mut self, table: Table, hop: NextHop, tq: u8, note: Note, now: Instant) -> u8 {
         let mut average = 0;
         for way in &mut self.ways {
             if way.hop == hop {
-                way.push(table, tq);
+                way.push(table, tq, note.rising);
                 way.last_seen = now;
                 average = way.average(table);
-            } else if is_new {
+            } else if note.is_new {
                 way.missed(table);
             }
         }
@@ -230,6 +256,9 @@ pub(crate) type Originators = BTreeMap<MacAddr, Originator>;
 mod tests {
     use super::*;
 
+    const NEW: Note = Note { is_new: true, rising: false };
+    const LATE: Note = Note { is_new: false, rising: false };
+
     fn hop(n: u8) -> NextHop {
         NextHop { link: LinkId(0), neigh: MacAddr([2, 0, 0, 0, 0, n]) }
     }
@@ -240,14 +269,44 @@ mod tests {
         for n in [1, 2] {
             o.way_mut(hop(n), 8, Instant::ZERO);
         }
-        assert_eq!(o.note(Table::Host, hop(1), 200, true, Instant::ZERO), 200);
-        assert_eq!(o.note(Table::Host, hop(1), 101, true, Instant::ZERO), 150);
+        assert_eq!(o.note(Table::Host, hop(1), 200, NEW, Instant::ZERO), 200);
+        assert_eq!(o.note(Table::Host, hop(1), 101, NEW, Instant::ZERO), 150);
         // The other way was never used in this table, so it did not miss anything.
-        assert_eq!(o.note(Table::Host, hop(2), 90, false, Instant::ZERO), 90);
+        assert_eq!(o.note(Table::Host, hop(2), 90, LATE, Instant::ZERO), 90);
         for _ in 0..5 {
-            o.note(Table::Host, hop(2), 90, true, Instant::ZERO);
+            o.note(Table::Host, hop(2), 90, NEW, Instant::ZERO);
         }
         assert_eq!(o.way(hop(1)).unwrap().average(Table::Host), 0, "five missed OGMs and it is out");
+    }
+
+    #[test]
+    fn a_good_way_that_breaks_off_is_out_after_three() {
+        let mut o = Originator::new(Instant::ZERO);
+        o.way_mut(hop(1), 8, Instant::ZERO);
+        o.way_mut(hop(2), 8, Instant::ZERO);
+        let mut ogm = |from: u8| {
+            for w in &mut o.ways {
+                w.window.slide(1, w.hop == hop(from));
+            }
+            o.note(Table::Host, hop(from), 200, NEW, Instant::ZERO);
+            o.way(hop(1)).unwrap().average(Table::Host)
+        };
+        for _ in 0..16 {
+            assert_eq!(ogm(1), 200);
+        }
+        assert_eq!([ogm(2), ogm(2), ogm(2)], [200, 200, 0]);
+        assert_eq!(ogm(1), 200, "and back at once");
+        assert_eq!([ogm(2), ogm(2), ogm(2), ogm(2), ogm(2)], [200, 200, 200, 200, 0]);
+    }
+
+    #[test]
+    fn rises_at_once_falls_slowly() {
+        let mut o = Originator::new(Instant::ZERO);
+        o.way_mut(hop(1), 8, Instant::ZERO);
+        let rising = Note { is_new: true, rising: true };
+        assert_eq!(o.note(Table::Host, hop(1), 50, rising, Instant::ZERO), 50);
+        assert_eq!(o.note(Table::Host, hop(1), 150, rising, Instant::ZERO), 150);
+        assert_eq!(o.note(Table::Host, hop(1), 90, rising, Instant::ZERO), 130);
     }
 
     #[test]
@@ -256,8 +315,8 @@ mod tests {
         let later = Instant::from_micros(201_000_000);
         o.way_mut(hop(1), 8, Instant::ZERO);
         o.way_mut(hop(2), 8, later);
-        o.note(Table::Host, hop(1), 200, false, Instant::ZERO);
-        o.note(Table::Host, hop(2), 100, false, later);
+        o.note(Table::Host, hop(1), 200, LATE, Instant::ZERO);
+        o.note(Table::Host, hop(2), 100, LATE, later);
         o.set_router(Table::Host, Some(hop(1)));
         assert_eq!(o.purge(later, |_| true, &[Table::Host]), [(Table::Host, Some(hop(2)))]);
         o.set_router(Table::Host, Some(hop(2)));

@@ -192,6 +192,12 @@ impl Plane {
             let Some(current) = current else { return Verdict::Drop(Drop::UnknownOriginator) };
             let outdated = head.ttvn.wrapping_sub(current) > 128;
             if outdated && !self.readdress(head, inner.dst, inner.vid, local) {
+                // Its old node knows better where a client went that has left; the kernel drops
+                // the packet here and the client is unreachable until it is announced anew.
+                let left = |at: crate::fib::ClientAt| at.orig == head.dest && at.roaming;
+                if !mine && self.fib.client(inner.dst, inner.vid).is_some_and(left) {
+                    return Verdict::Forward(head.dest);
+                }
                 if mine && local == Some(LocalState::Active) {
                     (head.dest, head.ttvn) = (self.fib.own, current);
                 } else {

@@ -87,7 +87,7 @@ pub struct OriginatorView {
     pub ttvn: u8,
     /// Number of its clients.
     pub clients: usize,
-    /// It runs Meshwork.
+    /// It is a neighbour that runs Meshwork.
     pub meshwork: bool,
 }
 

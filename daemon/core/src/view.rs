@@ -47,7 +47,7 @@ impl Mesh {
             for (addr, n) in &link.neighbors {
                 let hop = NextHop { link: link.id, neigh: *addr };
                 let way = self.originators.get(addr).and_then(|o| o.way(hop));
-                let received = way.map_or(0, |w| w.window.count());
+                let received = way.map_or(0, |w| w.heard.count());
                 let quality = LinkQuality { echoes: n.echoes.count(), received };
                 views.push(NeighborView {
                     link: link.id,
@@ -87,7 +87,11 @@ impl Mesh {
             paths,
             ttvn: table.map_or(0, |t| t.ttvn),
             clients: table.map_or(0, |t| t.keys.len()),
-            meshwork: o.meshwork.is_some(),
+            meshwork: self
+                .links
+                .values()
+                .flat_map(|l| &l.neighbors)
+                .any(|(mac, n)| n.meshwork && n.originator.unwrap_or(*mac) == addr),
         }
     }
 

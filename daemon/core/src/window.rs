@@ -44,6 +44,11 @@ impl Window {
         back < WINDOW && self.0 >> back & 1 != 0
     }
 
+    /// True if the newest three are missing after sixteen without a gap.
+    pub const fn broke_off(self) -> bool {
+        self.0 & 0x7_ffff == 0x7_fff8
+    }
+
     /// How many numbers were noted, 0 to 64.
     pub const fn count(self) -> u8 {
         self.0.count_ones() as u8

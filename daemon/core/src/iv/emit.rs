@@ -1,22 +1,25 @@
 //! Own OGMs: the regular ones, and the extra ones of the fast start.
 //!
 //! The arithmetic of IV needs 10 OGMs heard on a link before five hops carry a metric and 26
-//! before twelve. Among Meshwork nodes a new link gets up to 40 extra ones, 100 ms apart, that
-//! only sense it: TTL 2, no TVLVs. A kernel neighbour would divide the echoes of its own OGMs by
-//! the many it hears from us and take the link for a bad one, so nothing extra is sent where one
-//! is heard, and nothing before every neighbour on the link has shown our container.
+//! before twelve. Meshwork nodes therefore sense a new link with up to 40 extra OGMs, 100 ms apart:
+//! TTL 2, no TVLVs, sequence numbers of their own. They carry the flag "not best next hop"
+//! although they come from their originator. A kernel neighbour drops such an OGM before it counts
+//! it, so it neither echoes it nor divides the echoes of its own by it (a kernel that did count
+//! them would take the link for a bad one). A Meshwork neighbour knows by this OGM what we are,
+//! counts it, echoes it, and senses back.
 
 use crate::config::LinkId;
 use crate::counters::Count;
 use crate::frame::Frame;
+use crate::link::{Link, Sent};
 use crate::mesh::Mesh;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL};
 use packet::eth::EthHeader;
-use packet::ogm::OgmHeader;
-use packet::tvlv::{self, ContainerHeader, MESHWORK_MAGIC, kind};
+use packet::ogm::{NOT_BEST_NEXT_HOP, OgmHeader};
+use packet::tvlv::{self, ContainerHeader, kind};
 use zerocopy::IntoBytes;
 
 /// Own OGMs leave up to this much earlier or later. Source: "Constants".
@@ -25,12 +28,10 @@ const JITTER: Duration = Duration::from_millis(20);
 const FAST_OGMS: u8 = 40;
 /// Time between extra OGMs.
 const FAST_EVERY: Duration = Duration::from_millis(100);
-/// Own OGMs carry our container this long after the start and after a neighbour appeared.
-const SHOW_FOR: Duration = Duration::from_secs(5);
-/// ... and then once in this many OGMs, so that its loss heals.
-const SHOW_EVERY: u32 = 60;
+/// Extra OGMs on a new interface, to learn whether a Meshwork node is there.
+pub(crate) const HELLO_OGMS: u8 = 5;
 /// TTL of OGMs that only sense a link.
-const SENSE_TTL: u8 = 2;
+pub(super) const SENSE_TTL: u8 = 2;
 /// Flags of a node that cannot tell which multicast groups its clients want: all of them, and no
 /// multicast routers. Source: "Payload plane" section 4.1.
 const MULTICAST_ALL: [u8; 4] = [0x1e, 0, 0, 0];
@@ -63,7 +64,7 @@ impl Mesh {
 
     fn send_own_ogm(&mut self, id: LinkId, now: Instant) {
         let primary = self.primary == Some(id);
-        let tvlvs = if primary { self.own_tvlvs(now) } else { Vec::new() };
+        let tvlvs = if primary { self.own_tvlvs() } else { Vec::new() };
         let jitter = self.rng.below(2 * JITTER);
         let wait = (self.cfg.orig_interval + jitter).saturating_sub(JITTER);
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -91,18 +92,12 @@ impl Mesh {
 
     fn send_fast_ogm(&mut self, id: LinkId, now: Instant) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if !link.only_meshwork() {
-            link.fast.remaining = 0;
-            return;
-        }
         link.fast.remaining -= 1;
         link.fast.next = now + FAST_EVERY;
-        // A regular one that is due within the spacing does the same work.
-        if link.next_ogm < now + FAST_EVERY {
-            link.fast.next = link.next_ogm + FAST_EVERY;
-            return;
-        }
-        let header = OgmHeader::new(link.cfg.mac, take_seqno(link), SENSE_TTL);
+        let mut header = OgmHeader::new(link.cfg.mac, link.sense_seqno, SENSE_TTL);
+        header.flags = NOT_BEST_NEXT_HOP;
+        link.note_sent(Sent { seqno: link.sense_seqno, sense: true });
+        link.sense_seqno = link.sense_seqno.wrapping_add(1);
         let mut packet = header.as_bytes().to_vec();
         if self.cfg.aggregation {
             let mtu = link.cfg.mtu;
@@ -112,37 +107,26 @@ impl Mesh {
         self.broadcast_ogms(id, &packet);
     }
 
-    /// A neighbour turned out to run Meshwork, or appeared: sense the link faster if that harms
-    /// nobody, and show what we are.
-    pub(crate) fn neighbor_appeared(&mut self, id: LinkId, now: Instant) {
-        if !self.cfg.fast_start {
-            return;
-        }
-        self.show_until = now + SHOW_FOR;
+    /// A neighbour turned out to run Meshwork: sense the link to it.
+    pub(crate) fn sense_neighbor(&mut self, id: LinkId, now: Instant) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if link.only_meshwork() && link.fast.remaining == 0 {
+        if link.fast.remaining < FAST_OGMS && link.fast.bursts.take(now) {
             link.fast.remaining = FAST_OGMS;
             link.fast.next = link.fast.next.max(now);
         }
     }
 
     /// TVLVs of the next own OGM; commits changes of the local translation table.
-    fn own_tvlvs(&mut self, now: Instant) -> Vec<u8> {
-        let show = self.cfg.fast_start && (now < self.show_until || self.ogms_sent.is_multiple_of(SHOW_EVERY));
-        self.ogms_sent = self.ogms_sent.wrapping_add(1);
-        let others = 2 * ContainerHeader::LEN + MULTICAST_ALL.len() + MESHWORK_MAGIC.len();
+    fn own_tvlvs(&mut self) -> Vec<u8> {
+        let multicast = ContainerHeader::LEN + MULTICAST_ALL.len();
         let mtu = self.links.values().map(|l| l.cfg.mtu).min().unwrap_or(0);
-        let room = mtu.saturating_sub(OgmHeader::LEN + others + ContainerHeader::LEN);
-        self.commit_local(room);
+        self.commit_local(mtu.saturating_sub(OgmHeader::LEN + multicast + ContainerHeader::LEN));
         let tt = self.local.tvlv();
-        let mut out = alloc::vec![0; others + ContainerHeader::LEN + tt.len()];
-        let room = tvlv::emit(&mut out, kind::TT, 1, tt)
+        let mut out = alloc::vec![0; ContainerHeader::LEN + tt.len() + multicast];
+        let written = tvlv::emit(&mut out, kind::TT, 1, tt)
             .and_then(|rest| tvlv::emit(rest, kind::MCAST, 2, &MULTICAST_ALL))
-            .and_then(|rest| if show { tvlv::emit(rest, kind::MESHWORK, 1, &MESHWORK_MAGIC) } else { Ok(rest) })
             .map(|rest| rest.len());
-        // All values are even and the buffer was sized for them.
-        debug_assert!(room.is_ok());
-        out.truncate(out.len() - room.unwrap_or(0));
+        debug_assert_eq!(written, Ok(0), "even values in a buffer of their size");
         out
     }
 
@@ -159,10 +143,10 @@ impl Mesh {
     }
 }
 
-/// The number of an OGM that leaves now; echo windows move with it.
-fn take_seqno(link: &mut crate::link::Link) -> u32 {
+/// The number of an OGM that leaves now.
+fn take_seqno(link: &mut Link) -> u32 {
     let seqno = link.seqno;
     link.seqno = seqno.wrapping_add(1);
-    link.slide_echoes();
+    link.note_sent(Sent { seqno, sense: false });
     seqno
 }

@@ -8,4 +8,5 @@ mod queue;
 mod receive;
 pub mod tq;
 
+pub(crate) use emit::HELLO_OGMS;
 pub(crate) use queue::OgmQueue;

@@ -5,6 +5,7 @@
 //! come earlier than in the kernel, so that an OGM which cannot win does not move a window either:
 //! quality 0, and a relay without a route of its own.
 
+use super::emit::SENSE_TTL;
 use super::tq::{LinkQuality, apply_hop_penalty};
 use crate::border::{Event, Output};
 use crate::config::LinkId;
@@ -13,7 +14,7 @@ use crate::fib::{FibChange, NextHop, Table};
 use crate::frame::Frame;
 use crate::link::{Bucket, Neighbor};
 use crate::mesh::Mesh;
-use crate::originator::{Originator, table_index};
+use crate::originator::{Note, Originator, table_index};
 use crate::time::{Duration, Instant};
 use crate::window::{WINDOW, Window, distance};
 use alloc::vec::Vec;
@@ -21,7 +22,7 @@ use packet::MacAddr;
 use packet::consts::TTL;
 use packet::eth::EthHeader;
 use packet::ogm::{DIRECTLINK, NOT_BEST_NEXT_HOP, Ogm, OgmHeader, Ogms};
-use packet::tvlv::{self, Container, Containers, kind};
+use packet::tvlv::{self, Containers, kind};
 use zerocopy::IntoBytes;
 
 /// Forwarded OGMs wait up to this long. Source: "Constants".
@@ -30,6 +31,12 @@ const FORWARD_JITTER: Duration = Duration::from_millis(10);
 const WAYS: usize = 32;
 /// Unknown originators that one neighbour may bring at once, and per second after that.
 const NEW_ORIGINATORS: (u32, u32) = (512, 32);
+
+/// Link-sensing OGMs taken from one neighbour at once, and per second after that.
+const SENSES: (u32, u32) = (20, 11);
+
+/// An originator's links rise during its first OGMs.
+const RISING: u32 = 24;
 
 /// How the sequence number of an OGM relates to what was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +89,16 @@ impl Mesh {
         if self.is_own(h.prev_sender) {
             return Err(Drop::OwnRebroadcast);
         }
-        if h.flags & NOT_BEST_NEXT_HOP != 0 {
-            return Err(Drop::NotBestNextHop);
-        }
         if !h.orig.is_unicast() {
             return Err(Drop::BadAddress);
+        }
+        if h.flags & NOT_BEST_NEXT_HOP != 0 {
+            // Relays set it on what others sent. From its originator it marks link sensing.
+            let senses = hop.neigh == h.orig && h.prev_sender == h.orig && h.ttl == SENSE_TTL;
+            if senses && ogm.tvlvs.is_empty() && self.cfg.fast_start {
+                return self.receive_sense(hop, ogm, now);
+            }
+            return Err(Drop::NotBestNextHop);
         }
         if h.tq == 0 {
             return Err(Drop::ZeroTq);
@@ -99,7 +111,7 @@ impl Mesh {
             self.note_neighbor(hop, now)?;
         }
         if fresh {
-            self.note_primary(hop, h.orig, ogm.tvlvs, now);
+            self.note_primary(hop, h.orig);
         }
         if !direct && !self.relay_has_route(hop.neigh, Table::Host) {
             return Err(Drop::UnknownRelay);
@@ -113,13 +125,53 @@ impl Mesh {
     /// An own OGM came back. Source: section 5.
     fn take_echo(&mut self, hop: NextHop, h: &OgmHeader) {
         let Some(link) = self.links.get_mut(&hop.link) else { return };
-        if h.flags & DIRECTLINK == 0 || h.orig != link.cfg.mac {
-            return;
+        if h.flags & DIRECTLINK != 0 && h.orig == link.cfg.mac {
+            link.note_echo(hop.neigh, h.seqno.get());
         }
-        let back = link.seqno.wrapping_sub(1).wrapping_sub(h.seqno.get());
-        if let Some(n) = link.neighbors.get_mut(&hop.neigh) {
-            n.echoes.mark(back);
+    }
+
+    /// An extra OGM of a Meshwork neighbour: it counts for the link between us and is echoed, and
+    /// that is all. See `emit`.
+    fn receive_sense(&mut self, hop: NextHop, ogm: Ogm<'_>, now: Instant) -> Result<(), Drop> {
+        self.note_neighbor(hop, now)?;
+        let link = self.links.get_mut(&hop.link).ok_or(Drop::LinkDown)?;
+        let (wifi, link_penalty) = (link.cfg.wifi, link.cfg.hop_penalty);
+        let n = link.neighbors.get_mut(&hop.neigh).ok_or(Drop::UnknownOriginator)?;
+        if !n.senses.take(now) {
+            return Err(Drop::RateLimit);
         }
+        if !core::mem::replace(&mut n.meshwork, true) {
+            self.sense_neighbor(hop.link, now);
+        }
+        let h = ogm.header;
+        self.note_originator(h.orig, hop, true, now)?;
+        let o = self.originators.get_mut(&h.orig).ok_or(Drop::UnknownOriginator)?;
+        o.last_seen = now;
+        let way = o.way_mut(hop, WAYS, now);
+        way.last_seen = now;
+        let seqno = h.seqno.get();
+        let diff = way.last_sense.map_or(1, |last| distance(last, seqno));
+        if diff == 0 {
+            return Err(Drop::Duplicate);
+        }
+        // A jump is a neighbour that started again.
+        way.heard.slide(if (1..WINDOW as i32).contains(&diff) { diff } else { 1 }, true);
+        way.last_sense = Some(seqno);
+        let received = way.heard.count();
+        let quality = LinkQuality { echoes: self.echo_count(hop), received };
+        for i in 0..self.tables.len() {
+            let Some(&table) = self.tables.get(i) else { break };
+            let same = table == Table::Link(hop.link);
+            let radio = (same && wifi).then_some(self.cfg.hop_penalty);
+            let tq = quality.through(h.tq, link_penalty, radio);
+            if tq > 0 {
+                self.choose(h.orig, hop, table, tq, false, now);
+            }
+            if same {
+                self.forward_ogm(&ogm, hop, hop.link, tq, h.ttl, true, false, now);
+            }
+        }
+        Ok(())
     }
 
     /// A neighbour's own OGM was heard.
@@ -147,23 +199,18 @@ impl Mesh {
                 originator: None,
                 meshwork: false,
                 echoes: Window::default(),
+                senses: Bucket::new(SENSES.0, SENSES.1, now),
                 originators: Bucket::new(burst, rate, now),
             },
         );
         self.event(Event::NeighborNew { link: hop.link, neigh: hop.neigh });
-        self.neighbor_appeared(hop.link, now);
         Ok(())
     }
 
-    /// An originator's primary OGM was heard from the originator itself: the neighbour is it, and
-    /// if the OGM carries our container, it runs Meshwork.
-    fn note_primary(&mut self, hop: NextHop, orig: MacAddr, tvlvs: &[u8], now: Instant) {
-        let n = self.links.get_mut(&hop.link).and_then(|l| l.neighbors.get_mut(&hop.neigh));
-        let Some(n) = n else { return };
-        n.originator = Some(orig);
-        if !n.meshwork && Containers::new(tvlvs).any(|c| is_ours(&c)) {
-            n.meshwork = true;
-            self.neighbor_appeared(hop.link, now);
+    /// An originator's primary OGM was heard from the originator itself: the neighbour is it.
+    fn note_primary(&mut self, hop: NextHop, orig: MacAddr) {
+        if let Some(n) = self.links.get_mut(&hop.link).and_then(|l| l.neighbors.get_mut(&hop.neigh)) {
+            n.originator = Some(orig);
         }
     }
 
@@ -207,28 +254,30 @@ impl Mesh {
     fn note_seqno(&mut self, h: &OgmHeader, hop: NextHop, now: Instant) -> Result<Status, Drop> {
         let seqno = h.seqno.get();
         let o = self.originators.get_mut(&h.orig).ok_or(Drop::UnknownOriginator)?;
-        let diff = distance(o.last_seqno, seqno);
-        if !o.ways.is_empty() && o.guard.refuses(diff, now) {
+        // The very first OGM has nothing to be compared with.
+        let diff = o.last_seqno.map_or(WINDOW as i32, |last| distance(last, seqno));
+        if o.last_seqno.is_some() && o.guard.refuses(diff, now) {
             return Err(Drop::SeqnoProtected);
         }
-        let first = o.ways.is_empty();
+        let first = o.last_seqno.is_none();
         o.way_mut(hop, WAYS, now);
         let mut status = Status::New;
-        let mut moved = first;
+        let mut moved = false;
         for way in &mut o.ways {
             let here = way.hop == hop;
-            if diff <= 0 && way.window.has(diff.unsigned_abs()) {
-                if here {
-                    status = Status::SeenHere;
-                } else if status == Status::New {
-                    status = Status::SeenElsewhere;
-                }
+            let had = diff <= 0 && way.window.has(diff.unsigned_abs());
+            if had && here {
+                status = Status::SeenHere;
+            } else if had && status == Status::New {
+                status = Status::SeenElsewhere;
             }
-            // The very first OGM has nothing to be compared with.
-            moved |= if first { way.window.slide(WINDOW as i32, here) } else { way.window.slide(diff, here) };
+            moved |= way.window.slide(diff, here);
+            if !(had && here) {
+                way.heard.slide(if first { 1 } else { diff }, here);
+            }
         }
         if moved {
-            o.last_seqno = seqno;
+            o.last_seqno = Some(seqno);
         }
         if status == Status::New {
             o.accepted = o.accepted.saturating_add(1);
@@ -253,7 +302,7 @@ impl Mesh {
                 if direct {
                     w.last_seen = now;
                 }
-                w.window.count()
+                w.heard.count()
             });
         let quality = LinkQuality { echoes: self.echo_count(hop), received };
         let relay_routers: Vec<bool> = self.tables.iter().map(|&t| self.relay_has_route(hop.neigh, t)).collect();
@@ -261,7 +310,7 @@ impl Mesh {
             let Some(&table) = self.tables.get(i) else { break };
             let Some(o) = self.originators.get(&h.orig) else { return };
             let router = o.router(table);
-            let from_best = router.is_some_and(|r| r.neigh == hop.neigh && o.quality(table) != 0);
+            let was_best = router.is_some_and(|r| r.neigh == hop.neigh && o.quality(table) != 0);
             if self.looping(h, router, table) {
                 self.counters.drop(Drop::LoopGuard);
                 continue;
@@ -277,12 +326,20 @@ impl Mesh {
             let tq = quality.through(h.tq, link_penalty, radio);
             self.rank(h, hop, table, tq, ttl, status, now);
             let Table::Link(out) = table else { continue };
+            let from_best = was_best || (status == Status::New && self.became_best(h.orig, hop, table));
             let sense_only = direct && ttl <= 2 && out != hop.link;
             let carry = if direct { !sense_only } else { tq > 0 && status != Status::SeenHere };
             if carry {
                 self.forward_ogm(&ogm, hop, out, tq, ttl, direct, from_best, now);
             }
         }
+    }
+
+    /// True if this OGM has just made its way the best one. The kernel asks before it ranks, so
+    /// that news of an originator travels one hop per OGM; asking afterwards, for the first copy
+    /// of an OGM only, lets it pass at once and still sends one copy of each.
+    fn became_best(&self, orig: MacAddr, hop: NextHop, table: Table) -> bool {
+        self.cfg.fast_start && self.originators.get(&orig).is_some_and(|o| o.router(table) == Some(hop))
     }
 
     /// True if the next hop got this OGM from us in the first place. Source: section 6, step 5.
@@ -307,15 +364,24 @@ impl Mesh {
     #[expect(clippy::too_many_arguments, reason = "one step of the algorithm with all that it looks at")]
     fn rank(&mut self, h: &OgmHeader, hop: NextHop, table: Table, tq: u8, ttl: u8, status: Status, now: Instant) {
         let Some(o) = self.originators.get_mut(&h.orig) else { return };
-        let same_seqno = o.last_seqno == h.seqno.get();
+        let same_seqno = o.last_seqno == Some(h.seqno.get());
         let similar_ttl = o.last_ttl.saturating_sub(3) <= ttl;
         if tq == 0 || !(status == Status::New || (same_seqno && similar_ttl)) {
             return;
         }
-        let average = o.note(table, hop, tq, status == Status::New, now);
         if status == Status::New {
             o.last_ttl = ttl;
         }
+        self.choose(h.orig, hop, table, tq, status == Status::New, now);
+    }
+
+    /// Notes the quality of a way and takes it if it is the best now.
+    fn choose(&mut self, orig: MacAddr, hop: NextHop, table: Table, tq: u8, is_new: bool, now: Instant) {
+        let Some(o) = self.originators.get_mut(&orig) else { return };
+        // The links of a new originator still rise; an average would lag behind and point two
+        // neighbours at each other.
+        let rising = self.cfg.fast_start && o.accepted < RISING;
+        let average = o.note(table, hop, tq, Note { is_new, rising }, now);
         let router = o.router(table);
         if router == Some(hop) {
             return;
@@ -326,7 +392,7 @@ impl Mesh {
                 return;
             }
         }
-        self.set_route(h.orig, table, Some(hop));
+        self.set_route(orig, table, Some(hop));
     }
 
     /// Source: section 8.
@@ -372,17 +438,11 @@ impl Mesh {
     /// Source: "Wire format" section 13; unknown containers are carried unread.
     fn receive_tvlvs(&mut self, orig: MacAddr, tvlvs: &[u8], now: Instant) {
         for c in Containers::new(tvlvs) {
-            match (c.kind, c.version) {
-                (kind::TT, 1) => match tvlv::tt::Tt::parse(c.value) {
+            if (c.kind, c.version) == (kind::TT, 1) {
+                match tvlv::tt::Tt::parse(c.value) {
                     Ok(tt) => self.receive_tt(orig, &tt, now),
                     Err(_) => self.counters.drop(Drop::BadTvlv),
-                },
-                _ if is_ours(&c) => {
-                    if let Some(o) = self.originators.get_mut(&orig) {
-                        o.meshwork = Some(now);
-                    }
                 }
-                _ => {}
             }
         }
     }
@@ -408,9 +468,4 @@ impl Mesh {
             _ => {}
         }
     }
-}
-
-/// True for the container that tells Meshwork nodes from others.
-fn is_ours(c: &Container<'_>) -> bool {
-    (c.kind, c.version) == (kind::MESHWORK, 1) && c.value.starts_with(&tvlv::MESHWORK_MAGIC)
 }

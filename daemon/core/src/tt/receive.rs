@@ -5,13 +5,19 @@ use crate::border::Output;
 use crate::fib::{FibChange, Table};
 use crate::mesh::Mesh;
 use crate::originator::Originators;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use packet::tvlv::tt::{Tt, TtChange, client};
 use packet::{MacAddr, Vid};
 
+/// An originator that is silent this long comes last.
+const SILENT: Duration = Duration::from_secs(8);
+
 /// Quality of the way to an originator, for choosing between several.
-pub(super) fn metric(originators: &Originators) -> impl Fn(MacAddr) -> u8 + '_ {
-    |orig| originators.get(&orig).map_or(0, |o| o.quality(Table::Host))
+pub(super) fn metric(originators: &Originators, now: Instant) -> impl Fn(MacAddr) -> u8 + '_ {
+    move |orig| {
+        let heard = originators.get(&orig).filter(|o| now.since(o.last_seen) < SILENT);
+        heard.map_or(0, |o| o.quality(Table::Host))
+    }
 }
 
 impl Mesh {
@@ -61,7 +67,7 @@ impl Mesh {
             let claim = Claim { key, orig, flags: change.flags, ttvn, temp: false };
             if change.flags & client::DEL != 0 {
                 let here = self.local.entries.contains_key(&key);
-                let metric = metric(&self.originators);
+                let metric = metric(&self.originators, now);
                 self.global.remove(claim, here, &metric, now, &mut self.out);
             } else if !self.add_client(claim, now) {
                 break;
@@ -77,7 +83,7 @@ impl Mesh {
         if self.local.entries.get(&key).is_some_and(|e| if claim.temp { !e.new } else { false }) {
             return true;
         }
-        let added = self.global.add(claim, &metric(&self.originators), now, &mut self.out);
+        let added = self.global.add(claim, &metric(&self.originators, now), now, &mut self.out);
         match added {
             Err(why) => {
                 self.counters.drop(why);
@@ -105,14 +111,15 @@ impl Mesh {
 
     /// The way to an originator is lost: so are its clients, until it is heard again.
     pub(crate) fn forget_clients_of(&mut self, orig: MacAddr) {
-        let metric = metric(&self.originators);
+        // Which originator takes over a client is settled when its own announcement is heard.
+        let metric = metric(&self.originators, Instant::ZERO);
         self.global.forget_originator(orig, &metric, &mut self.out);
     }
 
     /// Ages clients, and chooses anew for those whom several originators serve.
     pub(crate) fn age_clients(&mut self, now: Instant) {
         self.local.age(now, &mut self.out);
-        let metric = metric(&self.originators);
+        let metric = metric(&self.originators, now);
         self.global.age(&metric, now, &mut self.out);
         self.global.choose_again(&metric, &mut self.out);
     }

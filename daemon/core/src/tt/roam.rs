@@ -44,16 +44,16 @@ impl Mesh {
         if !e.roam {
             let others: Vec<MacAddr> = e.at.iter().map(|a| a.orig).collect();
             if added == Added::Back {
-                self.global.forget(key, &metric(&self.originators), &mut self.out);
+                self.global.forget(key, &metric(&self.originators, now), &mut self.out);
             } else {
-                self.global.mark_roaming(key, &metric(&self.originators), now, &mut self.out);
+                self.global.mark_roaming(key, &metric(&self.originators, now), now, &mut self.out);
             }
             for orig in others {
                 self.advertise_roaming(key, orig, now);
             }
             self.event(Event::ClientRoamed { client: key.0, vid: key.1, to_us: true });
         } else if added == Added::Back {
-            self.global.forget(key, &metric(&self.originators), &mut self.out);
+            self.global.forget(key, &metric(&self.originators, now), &mut self.out);
         }
         Ok(())
     }
