@@ -53,9 +53,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
 pub fn live_part(old: &Config, new: &Config) -> Config {
     let mut live = new.clone();
     live.mesh.name.clone_from(&old.mesh.name);
-    live.mesh.mac = old.mesh.mac;
     live.mesh.algorithm = old.mesh.algorithm;
-    live.mesh.state_dir.clone_from(&old.mesh.state_dir);
     live.control.clone_from(&old.control);
     live
 }

@@ -76,13 +76,13 @@ pub const KEYS: &[Key] = &[
         |c| Some(quoted(&c.mesh.name)),
         "Name of the mesh interface, and of the control socket.",
     )),
-    restart(node(
+    node(
         "mesh",
         "mac",
         "MAC address",
         |c| c.mesh.mac.map(|m| quoted(&m.to_string())),
         "MAC of the mesh interface. Without it a stable one is derived from the first hard interface.",
-    )),
+    ),
     node(
         "mesh",
         "mtu",
@@ -142,13 +142,13 @@ pub const KEYS: &[Key] = &[
         },
         "Routing algorithm. This release speaks B.A.T.M.A.N. IV.",
     )),
-    restart(node(
+    node(
         "mesh",
         "state_dir",
         "absolute path or \"\"",
         |c| Some(c.mesh.state_dir.as_ref().map_or_else(|| quoted(""), |p| quoted(&p.to_string_lossy()))),
         "Where sequence numbers are kept, so that neighbours do not take a restart for a replay. Empty: nowhere.",
-    )),
+    ),
     link("interface", "interface name", |l| Some(quoted(&l.interface)), "The hard interface. It may appear later."),
     link(
         "hop_penalty",

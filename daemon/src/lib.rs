@@ -3,5 +3,16 @@
 //! [`run`] owns all state and never blocks; everything else turns the kernel into inputs of the
 //! core and its outputs into system calls.
 
+pub mod args;
+pub mod cli;
+pub mod control;
 pub mod io;
+#[cfg(feature = "lab")]
+pub mod lab;
+pub mod netlink;
+pub mod privilege;
 pub mod run;
+pub mod setup;
+pub mod state;
+pub mod sys;
+pub mod telemetry;

@@ -4,6 +4,8 @@
 //! leaves this folder.
 #![allow(unsafe_code, reason = "system calls that neither nix nor socket2 wraps; kept in one place")]
 
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod mmsg;
 pub mod packet;
 pub mod ready;

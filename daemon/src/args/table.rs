@@ -1,0 +1,668 @@
+//! The table of commands and flags.
+
+/// A command, or a command of a command (`config check`).
+#[derive(Debug)]
+pub struct Command {
+    /// What to run.
+    pub id: Id,
+    /// Its word.
+    pub name: &'static str,
+    /// Other words for it, `batctl`'s short ones among them.
+    pub aliases: &'static [&'static str],
+    /// One line for the list of commands, without a full stop.
+    pub summary: &'static str,
+    /// Paragraphs for its own help and the manual page, separated by empty lines.
+    pub about: &'static str,
+    /// What follows the flags.
+    pub operands: &'static [Operand],
+    /// Its flags, in groups that commands share.
+    pub flags: &'static [&'static [Flag]],
+    /// Commands below it.
+    pub commands: &'static [Self],
+}
+
+/// Which command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the command of the same name")]
+pub enum Id {
+    Top,
+    Run,
+    Status,
+    Neighbors,
+    Originators,
+    Clients,
+    LocalClients,
+    GlobalClients,
+    Interfaces,
+    Statistics,
+    Ping,
+    Traceroute,
+    Translate,
+    Monitor,
+    Events,
+    Config,
+    ConfigCheck,
+    Json,
+    #[cfg(feature = "lab")]
+    Lab,
+    #[cfg(feature = "lab")]
+    LabAsk,
+    Man,
+    Completions,
+    Version,
+    Help,
+}
+
+/// What follows the flags of a command.
+#[derive(Debug)]
+pub struct Operand {
+    /// Its name in the usage line, upper case.
+    pub name: &'static str,
+    /// What it is.
+    pub help: &'static str,
+    /// It may be left out.
+    pub optional: bool,
+    /// What a shell can offer.
+    pub value: Value,
+}
+
+/// A flag.
+#[derive(Debug)]
+pub struct Flag {
+    /// Its long name, without dashes.
+    pub long: &'static str,
+    /// Its short name.
+    pub short: Option<char>,
+    /// Name of its value, upper case; `None` for a flag that is there or not.
+    pub takes: Option<Takes>,
+    /// What holds without it, as it would be written; empty where nothing holds.
+    pub default: &'static str,
+    /// What it does, without a full stop.
+    pub help: &'static str,
+}
+
+/// The value of a flag.
+#[derive(Debug, Clone, Copy)]
+pub struct Takes {
+    /// Name in the usage line, upper case.
+    pub name: &'static str,
+    /// The flag may stand without it.
+    pub optional: bool,
+    /// The flag may be given several times.
+    pub repeats: bool,
+    /// What a shell can offer.
+    pub value: Value,
+}
+
+/// What a value is, for shell completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing to offer.
+    Any,
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// A network interface.
+    Interface,
+    /// One of these words.
+    Words(&'static [&'static str]),
+}
+
+impl Command {
+    /// Its flags.
+    pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> {
+        self.flags.iter().flat_map(|group| group.iter())
+    }
+
+    /// The command below it that `word` names.
+    pub fn find(&self, word: &str) -> Option<&'static Self> {
+        self.commands.iter().find(|c| c.name == word || c.aliases.contains(&word))
+    }
+}
+
+const fn switch(long: &'static str, short: Option<char>, help: &'static str) -> Flag {
+    Flag { long, short, takes: None, default: "", help }
+}
+
+const fn value(long: &'static str, short: Option<char>, name: &'static str, help: &'static str) -> Flag {
+    let takes = Takes { name, optional: false, repeats: false, value: Value::Any };
+    Flag { long, short, takes: Some(takes), default: "", help }
+}
+
+impl Flag {
+    const fn default(mut self, text: &'static str) -> Self {
+        self.default = text;
+        self
+    }
+
+    const fn offers(mut self, value: Value) -> Self {
+        if let Some(takes) = &mut self.takes {
+            takes.value = value;
+        }
+        self
+    }
+
+    const fn repeats(mut self) -> Self {
+        if let Some(takes) = &mut self.takes {
+            takes.repeats = true;
+        }
+        self
+    }
+
+    const fn optional(mut self) -> Self {
+        if let Some(takes) = &mut self.takes {
+            takes.optional = true;
+        }
+        self
+    }
+}
+
+const fn operand(name: &'static str, help: &'static str) -> Operand {
+    Operand { name, help, optional: false, value: Value::Any }
+}
+
+/// Flags of every command.
+pub const COMMON: &[Flag] = &[switch("help", Some('h'), "print this help")];
+
+const TOP: &[Flag] = &[switch("version", Some('V'), "print the version")];
+
+/// Flags of all commands that talk to a running node.
+const CONNECT: &[Flag] = &[
+    value("mesh", Some('m'), "NAME", "the node's mesh interface").default("mesh0").offers(Value::Interface),
+    value("socket", None, "PATH", "the node's control socket; goes before --mesh")
+        .default("/run/meshwork/NAME.sock")
+        .offers(Value::File),
+];
+
+const JSON: &[Flag] = &[switch("json", Some('j'), "print one line of JSON instead")];
+
+const TABLE: &[Flag] = &[
+    switch("json", Some('j'), "print one line of JSON instead, one for each round with --watch"),
+    value("watch", Some('w'), "SECONDS", "print again and again, every second unless said otherwise").optional(),
+    switch("no-header", Some('H'), "leave the header lines out"),
+];
+
+const NAMES: &[Flag] = &[switch("numeric", Some('n'), "print addresses, not their names from bat-hosts files")];
+
+const ONE_LINK: &[Flag] =
+    &[value("interface", Some('i'), "IF", "only what goes by this hard interface").offers(Value::Interface)];
+
+const CLIENT_KIND: &[Flag] = &[
+    switch("unicast", Some('u'), "only clients that are single stations"),
+    switch("multicast", Some('M'), "only multicast addresses"),
+];
+
+const ECHO: &[Flag] = &[
+    switch("numeric", Some('n'), "print addresses, not their names from bat-hosts files"),
+    switch("no-translate", Some('T'), "take the address as an originator's, do not look for the client behind it"),
+];
+
+const CONFIG_FILE: &[Flag] =
+    &[value("config", Some('c'), "FILE", "the configuration file").default(config::DEFAULT_FILE).offers(Value::File)];
+
+/// Levels of the log, most important first.
+const LEVELS: Value = Value::Words(&["error", "warn", "info", "debug", "trace"]);
+
+/// Flags of `run` that say what the configuration file says too. The defaults in the help are
+/// those of the file; a test holds them together.
+const SETTINGS: &[Flag] = &[
+    value("interface", Some('i'), "IF", "use this hard interface, and only those named so; may be repeated")
+        .offers(Value::Interface)
+        .repeats(),
+    value("mesh", Some('m'), "NAME", "name of the mesh interface").default("mesh0"),
+    value("mac", None, "MAC", "MAC of the mesh interface").default("derived from a hard interface"),
+    value("mtu", None, "BYTES", "MTU of the mesh interface").default("chosen by the hard interfaces"),
+    value("hop-penalty", None, "N", "what each hop takes off the transmit quality, of 255").default("30"),
+    value("orig-interval", None, "TIME", "time between two own originator messages").default("1s"),
+    switch("no-fast-start", None, "no extra link-sensing messages at start and for new neighbours"),
+    switch("no-aggregation", None, "one originator message for each frame"),
+    switch("no-fragmentation", None, "drop packets that do not fit a hard interface"),
+    switch("portable-io", None, "read and write frames one by one"),
+    value("socket", None, "PATH", "the control socket").default("/run/meshwork/NAME.sock").offers(Value::File),
+    value("state-dir", None, "DIR", "where sequence numbers are kept over a restart; \"\" for nowhere")
+        .default("/var/lib/meshwork")
+        .offers(Value::Directory),
+    value("log", None, "LEVEL", "log from this level on: error, warn, info, debug, trace; parts of the program can have their own: info,netlink=debug")
+        .default("info")
+        .offers(LEVELS),
+];
+
+/// For each flag of [`SETTINGS`], dashes included, the setting of the file that it stands for, and
+/// what it says if it takes no value. `--interface` is not here, it makes `[[link]]`s.
+pub const OVERRIDES: &[(&str, &str, Option<&str>)] = &[
+    ("--mesh", "mesh.name", None),
+    ("--mac", "mesh.mac", None),
+    ("--mtu", "mesh.mtu", None),
+    ("--hop-penalty", "mesh.hop_penalty", None),
+    ("--orig-interval", "mesh.orig_interval", None),
+    ("--no-fast-start", "mesh.fast_start", Some("false")),
+    ("--no-aggregation", "mesh.aggregation", Some("false")),
+    ("--no-fragmentation", "mesh.fragmentation", Some("false")),
+    ("--portable-io", "link.io", Some("portable")),
+    ("--socket", "control.socket", None),
+    ("--state-dir", "mesh.state_dir", None),
+    ("--log", "log.level", None),
+];
+
+const NONE: Command = Command {
+    id: Id::Top,
+    name: "",
+    aliases: &[],
+    summary: "",
+    about: "",
+    operands: &[],
+    flags: &[COMMON],
+    commands: &[],
+};
+
+/// The program itself.
+pub static PROGRAM: Command = Command {
+    id: Id::Top,
+    name: "meshwork",
+    summary: "a B.A.T.M.A.N. IV mesh node in user space",
+    about: "Meshwork turns a Linux machine into a full node of a batman-adv mesh (compat version 15), without a kernel \
+            module. \"meshwork run -i wlan0\" is a whole node: its mesh interface mesh0 is one port of a switch that \
+            spans the mesh.\n\n\
+            All other commands ask a running node, over its control socket. They take batctl's short names too: n, o, \
+            tl, tg, s, p, tr, td.",
+    flags: &[TOP, TABLE, CONNECT, COMMON],
+    commands: COMMANDS,
+    ..NONE
+};
+
+const COMMANDS: &[Command] = &[
+    Command {
+        id: Id::Run,
+        name: "run",
+        summary: "be a node until told to stop",
+        about: "Starts a node with the hard interfaces of the configuration file, or with those given by -i. What the \
+                command line says goes before the file. Interfaces that do not exist yet are waited for.\n\n\
+                Needs CAP_NET_ADMIN and CAP_NET_RAW and drops everything else. Logs to standard error. SIGHUP reads \
+                the configuration again; if the new one is wrong, the node goes on as it was, and the log and \
+                \"meshwork status\" say so. SIGTERM and SIGINT end the node and leave the system as it was.",
+        flags: &[SETTINGS, CONFIG_FILE, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Status,
+        name: "status",
+        aliases: &["st"],
+        summary: "how the node is doing, on one page",
+        about: "Hard interfaces with the reason why one is not used, neighbours, originators, clients, traffic, what was \
+                dropped and why, and whether the last reload of the configuration went well.",
+        flags: &[TABLE, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Neighbors,
+        name: "neighbors",
+        aliases: &["n"],
+        summary: "who is heard directly",
+        about: "One line for each neighbour and hard interface. Beyond what batctl shows: the transmit quality of the \
+                link itself (#/255), how many of our last 64 originator messages it echoed (EQ) and how many of its \
+                own we heard (RQ).",
+        flags: &[TABLE, NAMES, ONE_LINK, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Originators,
+        name: "originators",
+        aliases: &["o"],
+        summary: "all nodes of the mesh and the ways there",
+        about: "One line for each way to each node; the star marks the one in use.",
+        flags: &[
+            TABLE,
+            NAMES,
+            ONE_LINK,
+            &[value("timeout", Some('t'), "SECONDS", "leave out those not heard of for so long")],
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Clients,
+        name: "clients",
+        aliases: &["cl"],
+        summary: "all clients of the mesh and the nodes they are at",
+        about: "First the own clients, then those of other nodes, in batctl's translocal and transglobal form.\n\n\
+                Flags of own clients: R roamed away, P permanent, N new, X removal pending, W Wi-Fi, I isolated. \
+                Flags of others: R moved on, W Wi-Fi, I isolated, T temporary.",
+        flags: &[TABLE, NAMES, CLIENT_KIND, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::LocalClients,
+        name: "translocal",
+        aliases: &["tl"],
+        summary: "own clients only",
+        about: "The first half of \"meshwork clients\".",
+        flags: &[TABLE, NAMES, CLIENT_KIND, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::GlobalClients,
+        name: "transglobal",
+        aliases: &["tg"],
+        summary: "clients of other nodes only",
+        about: "The second half of \"meshwork clients\".",
+        flags: &[TABLE, NAMES, CLIENT_KIND, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Interfaces,
+        name: "interfaces",
+        aliases: &["if", "interface"],
+        summary: "hard interfaces of the node",
+        about: "One line for each: whether it is used, its MAC and MTU, whether it counts as a radio. Interfaces \
+                that cannot be used are listed with the reason.",
+        flags: &[TABLE, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Statistics,
+        name: "statistics",
+        aliases: &["s"],
+        summary: "counters",
+        about: "Names are batctl's where it has them. \"drop_\" counters say why frames went no further; those that \
+                are zero are left out unless --all is given.",
+        flags: &[TABLE, &[switch("all", Some('a'), "print counters that are zero too")], CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Ping,
+        name: "ping",
+        aliases: &["p"],
+        summary: "mesh echo to another node",
+        about: "Asks another node to answer, below IP. The host can be the MAC of a node or of a client, a name from a \
+                bat-hosts file, or the IP address or host name of a client. Ends with 0 if any answer came.",
+        operands: &[operand("HOST", "whom to ask")],
+        flags: &[
+            &[
+                value("count", Some('c'), "N", "stop after so many requests"),
+                value("interval", Some('i'), "SECONDS", "time between two requests").default("1"),
+                value("timeout", Some('t'), "SECONDS", "how long to wait for an answer").default("1"),
+                switch("record-route", Some('R'), "have every hop write its address down"),
+            ],
+            ECHO,
+            JSON,
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Traceroute,
+        name: "traceroute",
+        aliases: &["tr"],
+        summary: "the nodes on the way to another node",
+        about: "Three requests for each hop, one hop further each time. HOST is what \"meshwork ping\" takes.",
+        operands: &[operand("HOST", "where the way leads")],
+        flags: &[
+            &[value("timeout", Some('t'), "SECONDS", "how long to wait for an answer").default("2")],
+            ECHO,
+            JSON,
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Translate,
+        name: "translate",
+        aliases: &["t"],
+        summary: "the node that a client is at",
+        about: "HOST is what \"meshwork ping\" takes.",
+        operands: &[operand("HOST", "the client")],
+        flags: &[JSON, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Monitor,
+        name: "monitor",
+        aliases: &["td", "tcpdump"],
+        summary: "show mesh frames, live or from a file",
+        about: "One line for each frame with everything it says. Without -i it listens on all hard interfaces of the \
+                running node, sent frames included. Needs CAP_NET_RAW unless it reads a file.\n\n\
+                TYPES is a list like \"ogm,icmp\", or the sum of batctl's numbers: ogm 1, ogm2 2, elp 4, icmp 8, \
+                unicast 16, broadcast 32, tvlv 64, fragment 128, other 256, coded 512, multicast 1024.",
+        flags: &[
+            &[
+                value("interface", Some('i'), "IF", "listen here; may be repeated").offers(Value::Interface).repeats(),
+                value("read", Some('r'), "FILE", "show the frames of a pcap file instead").offers(Value::File),
+                value("only", Some('p'), "TYPES", "only frames of these types").offers(FRAME_TYPES),
+                value("except", Some('x'), "TYPES", "no frames of these types").offers(FRAME_TYPES),
+                value("count", Some('c'), "N", "stop after so many frames"),
+            ],
+            NAMES,
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Events,
+        name: "events",
+        aliases: &["e", "event"],
+        summary: "what changes, as it happens",
+        about: "Neighbours and nodes that come and go, clients that roam, tables that are full.",
+        flags: &[JSON, NAMES, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Config,
+        name: "config",
+        summary: "check the configuration file",
+        about: "",
+        flags: &[COMMON],
+        commands: &[Command {
+            id: Id::ConfigCheck,
+            name: "check",
+            summary: "say what is wrong with a configuration file",
+            about: "Names everything that is wrong with line, column, what was found and what is allowed, and ends \
+                    with 2. With --print it prints what holds in the end, every setting written out.",
+            operands: &[Operand {
+                name: "FILE",
+                help: "the file; without it the usual one",
+                optional: true,
+                value: Value::File,
+            }],
+            flags: &[&[switch("print", Some('p'), "print the configuration that holds")], COMMON],
+            ..NONE
+        }],
+        ..NONE
+    },
+    Command {
+        id: Id::Json,
+        name: "json",
+        aliases: &[
+            "mesh_json",
+            "mj",
+            "hardifs_json",
+            "hj",
+            "neighbors_json",
+            "nj",
+            "originators_json",
+            "oj",
+            "transtable_local_json",
+            "tlj",
+            "transtable_global_json",
+            "tgj",
+        ],
+        summary: "the bare lists that batctl's *_json commands print",
+        about: "For scripts that were written for batctl: neighbors_json (nj), originators_json (oj), \
+                transtable_local_json (tlj), transtable_global_json (tgj), hardifs_json (hj) and mesh_json (mj) are \
+                commands of their own too and print what batctl prints, without the envelope of --json.",
+        operands: &[Operand {
+            name: "LIST",
+            help: "which list",
+            optional: true,
+            value: Value::Words(&[
+                "mesh_json",
+                "hardifs_json",
+                "neighbors_json",
+                "originators_json",
+                "transtable_local_json",
+                "transtable_global_json",
+            ]),
+        }],
+        flags: &[CONNECT, COMMON],
+        ..NONE
+    },
+    #[cfg(feature = "lab")]
+    LAB,
+    Command {
+        id: Id::Man,
+        name: "man",
+        summary: "print the manual page",
+        about: "In the form that man(1) reads: meshwork man > meshwork.8; man -l meshwork.8",
+        ..NONE
+    },
+    Command {
+        id: Id::Completions,
+        name: "completions",
+        summary: "print the completions for a shell",
+        about: "For bash: meshwork completions bash > /etc/bash_completion.d/meshwork",
+        operands: &[Operand {
+            name: "SHELL",
+            help: "bash, zsh or fish",
+            optional: false,
+            value: Value::Words(&["bash", "zsh", "fish"]),
+        }],
+        ..NONE
+    },
+    Command {
+        id: Id::Version,
+        name: "version",
+        summary: "print the version",
+        about: "With --json the versions of protocol and control socket too.",
+        flags: &[JSON, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Help,
+        name: "help",
+        summary: "print the help of a command",
+        about: "The same as the --help of that command.",
+        operands: &[Operand { name: "COMMAND", help: "which command", optional: true, value: Value::Any }],
+        ..NONE
+    },
+];
+
+/// Frame types of `monitor`, with batctl's number for each.
+pub const FRAME_TYPE_NAMES: &[(&str, u32)] = &[
+    ("ogm", 1),
+    ("ogm2", 2),
+    ("elp", 4),
+    ("icmp", 8),
+    ("unicast", 16),
+    ("broadcast", 32),
+    ("tvlv", 64),
+    ("fragment", 128),
+    ("other", 256),
+    ("coded", 512),
+    ("multicast", 1024),
+];
+
+const FRAME_TYPES: Value = Value::Words(&[
+    "ogm",
+    "ogm2",
+    "elp",
+    "icmp",
+    "unicast",
+    "broadcast",
+    "tvlv",
+    "fragment",
+    "other",
+    "coded",
+    "multicast",
+]);
+
+#[cfg(feature = "lab")]
+const LAB_DIR: &[Flag] = &[value("dir", None, "DIR", "folder of sockets and logs")
+    .default("/run/meshwork-lab, or meshwork-lab in $XDG_RUNTIME_DIR")
+    .offers(Value::Directory)];
+
+#[cfg(feature = "lab")]
+const LAB: Command = Command {
+    id: Id::Lab,
+    name: "lab",
+    summary: "build a whole mesh on this machine and watch it",
+    about: "Every node is the real daemon in its own network namespace, joined by a simulated radio; clients behind \
+            some of them ping each other and transfer data. Runs as root, and where the system allows user \
+            namespaces as an ordinary user.\n\n\
+            Without --for it runs until q is pressed. With --for it ends by itself with a summary, and with 0 only if \
+            every pair of clients was reachable, else 1; 130 when it was interrupted. The commands below talk to the \
+            lab that runs, from another terminal.",
+    flags: &[
+        &[
+            value("nodes", None, "N", "nodes of the default shape, a ladder").default("6"),
+            value(
+                "topology",
+                Some('t'),
+                "SHAPE",
+                "line:N, ring:N, ladder:N, grid:COLUMNSxROWS, tree:N, random:N, full:N, or a NetJSON file",
+            ),
+            value("clients", None, "N", "nodes with a client behind them, as far apart as possible, or \"all\"")
+                .default("4"),
+            value("medium", None, "KIND", "radio: a simulated radio channel; veth: veth pairs, for speed")
+                .default("radio")
+                .offers(Value::Words(&["radio", "veth"])),
+            value("loss", None, "SHARE", "frames lost per link and direction, 0.0 to 1.0").default("0.05"),
+            value("rate", None, "MBIT", "rate of unicast frames").default("54"),
+            value("seed", None, "N", "seed of loss, back-off and random shapes").default("1"),
+            value("for", None, "TIME", "end after this time, like 30s"),
+            switch("json", Some('j'), "print the summary as JSON; progress goes to standard error"),
+            value("stagger", None, "TIME", "time between the starts of two nodes").default("0s"),
+            value("hop-penalty", None, "N", "hop penalty of all nodes; lower it beyond 30 hops").default("30"),
+            switch("no-fast-start", None, "without the daemon's fast start"),
+            switch("no-tcp", None, "without TCP transfers"),
+        ],
+        LAB_DIR,
+        COMMON,
+    ],
+    commands: &[
+        lab_command("cut", "cut the link between two nodes, silently, as a wall would", &[NODE_A, NODE_B], LAB_PLAIN),
+        lab_command("heal", "undo a cut", &[NODE_A, NODE_B], LAB_PLAIN),
+        lab_command(
+            "add",
+            "add a node with a client",
+            &[],
+            &[&[value("to", None, "A,B", "in reach of these nodes").default("the last one")], LAB_DIR, COMMON],
+        ),
+        lab_command("kill", "kill -9 a node's daemon and switch its radio off", &[NODE], LAB_PLAIN),
+        lab_command("restart", "start a killed node again", &[NODE], LAB_PLAIN),
+        lab_command(
+            "tcp",
+            "run a TCP transfer",
+            &[
+                Operand { optional: true, ..operand("FROM", "node of the sending client") },
+                Operand { optional: true, ..operand("TO", "node of the receiving client") },
+            ],
+            LAB_PLAIN,
+        ),
+        lab_command("status", "what the lab shows, once", &[], &[JSON, LAB_DIR, COMMON]),
+        lab_command("stop", "end the lab", &[], LAB_PLAIN),
+    ],
+    ..NONE
+};
+
+#[cfg(feature = "lab")]
+const NODE_A: Operand = operand("A", "one node");
+#[cfg(feature = "lab")]
+const NODE_B: Operand = operand("B", "the other node");
+#[cfg(feature = "lab")]
+const NODE: Operand = operand("NODE", "the node");
+#[cfg(feature = "lab")]
+const LAB_PLAIN: &[&[Flag]] = &[LAB_DIR, COMMON];
+
+#[cfg(feature = "lab")]
+const fn lab_command(
+    name: &'static str,
+    summary: &'static str,
+    operands: &'static [Operand],
+    flags: &'static [&'static [Flag]],
+) -> Command {
+    Command { id: Id::LabAsk, name, summary, operands, flags, ..NONE }
+}

@@ -1,0 +1,80 @@
+//! `events`: what changes, line by line.
+
+use super::Out;
+use super::names::Names;
+use crate::args::Args;
+use crate::control::protocol::EventView;
+use crate::control::{Ask, Client};
+
+/// Prints events until the node stops.
+///
+/// # Errors
+/// No node answers, or it stopped.
+pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
+    let names = if args.has("numeric") { Names::none() } else { Names::load() };
+    let mut client = Client::connect(&super::socket(args)).await?;
+    // The first answer only says that events come from now on.
+    client.ask(Ask::Events).await?;
+    loop {
+        let answer = client.next().await?;
+        let Some(event) = answer.event.as_ref() else { continue };
+        if args.has("json") {
+            serde_json::to_writer(&mut *out, &answer)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{}", line(event, &names))?;
+        }
+        out.flush()?;
+    }
+}
+
+fn line(e: &EventView, names: &Names) -> String {
+    let who = |mac: Option<crate::control::protocol::Mac>| mac.map_or_else(String::new, |m| names.show(m.0));
+    let link = e.hard_ifname.as_deref().unwrap_or("an interface");
+    let (neigh, orig, client) = (who(e.neigh_address), who(e.orig_address), who(e.tt_address));
+    let text = match e.what.as_str() {
+        "neighbor_new" => format!("new neighbor {neigh} on {link}"),
+        "neighbor_gone" => format!("lost neighbor {neigh} on {link}"),
+        "originator_new" => format!("new originator {orig}"),
+        "originator_gone" => format!("lost originator {orig}"),
+        "client_roamed" => {
+            let vid = e.tt_vid.filter(|v| *v >= 0).map(|v| format!(" in VLAN {v}")).unwrap_or_default();
+            let way = if e.to_us == Some(true) { "came to us" } else { "left us" };
+            format!("client {client}{vid} {way}")
+        }
+        "other_algorithm" => format!("neighbor {neigh} on {link} speaks another routing algorithm"),
+        "table_full" => format!("the table of {} is full", e.table.as_deref().unwrap_or("something")),
+        "no_link" => "no hard interface is left".to_owned(),
+        other => other.to_owned(),
+    };
+    let (secs, msecs) = (e.at_msecs / 1000 % 86_400, e.at_msecs % 1000);
+    format!("{:02}:{:02}:{:02}.{msecs:03} {text}", secs / 3600, secs / 60 % 60, secs % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_read_like_sentences() {
+        let mut names = Names::none();
+        names.read("02:00:00:00:00:05 roof");
+        for (json, text) in [
+            (
+                r#"{"what":"neighbor_new","at_msecs":3661007,"hard_ifname":"wlan0","neigh_address":"02:00:00:00:00:05"}"#,
+                "01:01:01.007 new neighbor roof on wlan0",
+            ),
+            (
+                r#"{"what":"client_roamed","at_msecs":0,"tt_address":"02:00:00:00:00:06","tt_vid":7,"to_us":true}"#,
+                "00:00:00.000 client 02:00:00:00:00:06 in VLAN 7 came to us",
+            ),
+            (
+                r#"{"what":"client_roamed","at_msecs":0,"tt_address":"02:00:00:00:00:06","tt_vid":-1,"to_us":false}"#,
+                "00:00:00.000 client 02:00:00:00:00:06 left us",
+            ),
+            (r#"{"what":"from_the_future","at_msecs":0}"#, "00:00:00.000 from_the_future"),
+        ] {
+            assert_eq!(line(&serde_json::from_str(json).unwrap(), &names), text);
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! Requests and responses, and the JSON form of everything that a node shows.
+//!
+//! Keys of lists are those of batctl's JSON where it has them (`uapi/linux/batman_adv.h`), so that
+//! scripts go on working. As there, a mark that is off (`best`, `active`) is left out. What batctl
+//! does not have is added behind.
+
+use packet::MacAddr;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// Version of the whole protocol. Keys are added without raising it.
+pub const FORMAT: u32 = 1;
+
+/// Longest line that a node reads, in bytes.
+pub const MAX_REQUEST: usize = 4096;
+
+/// One line from the asker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Comes back in the response; 0 is left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub id: u64,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// [`Response::status`].
+    Status,
+    /// [`Response::mesh`].
+    Mesh,
+    /// [`Response::interfaces`].
+    Interfaces,
+    /// [`Response::neighbors`].
+    Neighbors,
+    /// [`Response::originators`].
+    Originators,
+    /// [`Response::local_clients`] and [`Response::global_clients`].
+    Clients,
+    /// [`Response::statistics`].
+    Statistics,
+    /// [`Response::translation`].
+    Translate {
+        /// An originator, a hard interface of a neighbour, or a client.
+        address: Mac,
+    },
+    /// [`Response::echo`]; missing there if no answer came in time.
+    Echo {
+        /// The originator asked.
+        address: Mac,
+        /// TTL of the request.
+        #[serde(default = "whole_mesh")]
+        ttl: u8,
+        /// Counts requests.
+        seqno: u16,
+        /// Have every hop write its address down.
+        #[serde(default)]
+        record_route: bool,
+        /// How long to wait, at most [`MAX_ECHO_WAIT_MSECS`].
+        timeout_msecs: u64,
+    },
+    /// [`Response::event`], line after line.
+    Events,
+}
+
+/// Longest wait for the answer to an echo request.
+pub const MAX_ECHO_WAIT_MSECS: u64 = 60_000;
+
+fn whole_mesh() -> u8 {
+    packet::consts::TTL
+}
+
+/// One line from the node. Exactly what was asked for is there, beside `node`; or `error`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Response {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// As in the request; 0 is left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub id: u64,
+    /// Why there is no answer, a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Who answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<Node>,
+    /// The node on one page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Settings of the mesh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mesh: Option<MeshView>,
+    /// Hard interfaces, those that cannot be used included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interfaces: Option<Vec<Interface>>,
+    /// Who is heard directly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neighbors: Option<Vec<Neighbor>>,
+    /// One entry for each way to each originator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub originators: Option<Vec<Originator>>,
+    /// Own clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_clients: Option<Vec<LocalClient>>,
+    /// Clients of other nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub global_clients: Option<Vec<GlobalClient>>,
+    /// Counters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<Statistics>,
+    /// Where an address is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translation: Option<Translation>,
+    /// Answer to an echo request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub echo: Option<EchoView>,
+    /// Something that happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventView>,
+}
+
+/// Who answers; what batctl prints in the header line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Program version.
+    pub version: String,
+    /// `BATMAN_IV`.
+    pub algo_name: String,
+    /// Name of the mesh interface.
+    pub mesh_ifname: String,
+    /// Its MAC.
+    pub mesh_address: Mac,
+    /// Name of the primary hard interface, missing while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_ifname: Option<String>,
+    /// Its MAC, which is the originator address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_address: Option<Mac>,
+    /// Own translation table version.
+    pub tt_ttvn: u8,
+}
+
+/// The node on one page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Process id.
+    pub pid: u32,
+    /// Time since the node started.
+    pub uptime_msecs: u64,
+    /// Resident memory, 0 where the system does not tell.
+    pub rss_bytes: u64,
+    /// MTU of the mesh interface.
+    pub mesh_mtu: u32,
+    /// Number of neighbours.
+    pub neighbors: usize,
+    /// Number of originators with a way there.
+    pub originators: usize,
+    /// Number of own clients.
+    pub local_clients: usize,
+    /// Number of clients of other nodes.
+    pub global_clients: usize,
+    /// The configuration.
+    pub config: ConfigView,
+    /// Hard interfaces.
+    pub interfaces: Vec<Interface>,
+    /// Counters.
+    pub statistics: Statistics,
+}
+
+/// Where the configuration comes from and how the last reload went.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigView {
+    /// The file, missing when the node runs without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The last reload, missing before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
+}
+
+/// A reload of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Seconds since 1970.
+    pub at: u64,
+    /// What changed, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+    /// Why nothing changed: the node goes on as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Settings of the mesh; the answer of batctl's `mesh_json`. What this node does not have is off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in batctl's answer too")]
+pub struct MeshView {
+    /// Who.
+    #[serde(flatten)]
+    pub node: Node,
+    /// Own OGMs are collected.
+    pub aggregated_ogms_enabled: bool,
+    /// Clients are kept apart.
+    pub ap_isolation_enabled: bool,
+    /// Several links to one neighbour are used at once.
+    pub bonding_enabled: bool,
+    /// Loops over bridged networks are cut.
+    pub bridge_loop_avoidance_enabled: bool,
+    /// ARP is answered from a table.
+    pub distributed_arp_table_enabled: bool,
+    /// Packets are cut to the link.
+    pub fragmentation_enabled: bool,
+    /// `off`.
+    pub gw_mode: String,
+    /// Taken off the transmit quality per hop.
+    pub hop_penalty: u8,
+    /// Multicast frames are flooded.
+    pub multicast_forceflood_enabled: bool,
+    /// Time between own OGMs in ms.
+    pub orig_interval: u32,
+    /// Extra link-sensing OGMs.
+    pub fast_start_enabled: bool,
+}
+
+/// A hard interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Name of the mesh interface.
+    pub mesh_ifname: String,
+    /// Its name.
+    pub hard_ifname: String,
+    /// Its MAC, missing when it is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_address: Option<Mac>,
+    /// It is used.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub active: bool,
+    /// Penalty of what comes in here, missing when it is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hop_penalty: Option<u8>,
+    /// Largest mesh packet it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<usize>,
+    /// It counts as a radio.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub wifi: bool,
+    /// It gives the originator address.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub primary: bool,
+    /// Why it is not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A neighbour on a hard interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Neighbor {
+    /// Where it is heard.
+    pub hard_ifname: String,
+    /// Time since it was heard.
+    pub last_seen_msecs: u64,
+    /// Its hard interface address.
+    pub neigh_address: Mac,
+    /// Its originator address, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orig_address: Option<Mac>,
+    /// Transmit quality of the link, 0 to 255.
+    pub tq: u8,
+    /// Own OGMs out of the last 64 that it echoed.
+    pub echo_count: u8,
+    /// Its OGMs out of the last 64 that were heard.
+    pub receive_count: u8,
+    /// It runs Meshwork.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub meshwork: bool,
+}
+
+/// A way to an originator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Originator {
+    /// Hard interface that the way leaves by.
+    pub hard_ifname: String,
+    /// The originator.
+    pub orig_address: Mac,
+    /// The way in use.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub best: bool,
+    /// Time since the originator was heard of.
+    pub last_seen_msecs: u64,
+    /// Next hop.
+    pub neigh_address: Mac,
+    /// Transmit quality, 0 to 255.
+    pub tq: u8,
+    /// Version of its translation table.
+    pub tt_ttvn: u8,
+    /// Number of its clients.
+    pub clients: usize,
+    /// It runs Meshwork.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub meshwork: bool,
+}
+
+/// An own client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LocalClient {
+    /// Its MAC.
+    pub tt_address: Mac,
+    /// CRC of its VLAN.
+    pub tt_crc32: u32,
+    /// Its VLAN, -1 without.
+    pub tt_vid: i32,
+    /// Marks.
+    pub tt_flags: ClientFlags,
+    /// Time since it was heard, missing for permanent ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_msecs: Option<u64>,
+}
+
+/// A client of another node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GlobalClient {
+    /// A node that it is at.
+    pub orig_address: Mac,
+    /// Its MAC.
+    pub tt_address: Mac,
+    /// Table version with which it was learned.
+    pub tt_ttvn: u8,
+    /// Current table version of the node.
+    pub tt_last_ttvn: u8,
+    /// CRC of its VLAN there.
+    pub tt_crc32: u32,
+    /// Its VLAN, -1 without.
+    pub tt_vid: i32,
+    /// Marks.
+    pub tt_flags: ClientFlags,
+    /// Packets go to this node.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub best: bool,
+}
+
+/// Marks of a client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a bit of the protocol and a key of batctl's JSON")]
+pub struct ClientFlags {
+    /// Removed; never shown by this node.
+    pub del: bool,
+    /// Moved to another node.
+    pub roam: bool,
+    /// Wi-Fi client.
+    pub wifi: bool,
+    /// Isolated.
+    pub isolated: bool,
+    /// Never aged out.
+    pub nopurge: bool,
+    /// Not announced yet.
+    pub new: bool,
+    /// Removal not announced yet.
+    pub pending: bool,
+    /// Learned from a packet, not announced yet.
+    pub temp: bool,
+    /// All of them as the kernel numbers them.
+    pub raw: u32,
+}
+
+/// Counters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// What the node did; names of `batctl statistics` where it has them.
+    pub counters: BTreeMap<String, u64>,
+    /// Frames that went no further, by reason. Reasons that never occurred are there with 0.
+    pub drops: BTreeMap<String, u64>,
+    /// Sockets of hard interfaces and the mesh interface, by name.
+    pub interfaces: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Frames lost between data plane and control side because too many came at once.
+    pub punts_lost: u64,
+}
+
+/// Where an address is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Translation {
+    /// What was asked for.
+    pub address: Mac,
+    /// What it is.
+    pub kind: AddressKind,
+    /// The node that it belongs to.
+    pub orig_address: Mac,
+}
+
+/// What an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressKind {
+    /// The asked node itself, or one of its own clients.
+    Own,
+    /// An originator.
+    Originator,
+    /// A hard interface of a neighbour that is not its originator address.
+    Neighbor,
+    /// A client of another node.
+    Client,
+}
+
+/// Answer to an echo request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EchoView {
+    /// Who answered.
+    pub orig_address: Mac,
+    /// As in the request.
+    pub seqno: u16,
+    /// TTL left in the answer.
+    pub ttl: u8,
+    /// The request's TTL ran out there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ttl_exceeded: bool,
+    /// Time between request and answer in µs.
+    pub rtt_usecs: u64,
+    /// Hops written down, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub route: Vec<Mac>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    /// What: `neighbor_new`, `neighbor_gone`, `originator_new`, `originator_gone`,
+    /// `client_roamed`, `other_algorithm`, `table_full`, `no_link`, `other`.
+    pub what: String,
+    /// Milliseconds since 1970.
+    pub at_msecs: u64,
+    /// Hard interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_ifname: Option<String>,
+    /// Neighbour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neigh_address: Option<Mac>,
+    /// Originator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orig_address: Option<Mac>,
+    /// Client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tt_address: Option<Mac>,
+    /// VLAN of the client, -1 without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tt_vid: Option<i32>,
+    /// The client moved to this node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_us: Option<bool>,
+    /// Name of a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+}
+
+impl Response {
+    /// A response that says why there is none.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { format: FORMAT, error: Some(text.into()), ..Self::default() }
+    }
+}
+
+/// A MAC address that is text in JSON.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub MacAddr);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Mac {
+    type Err = packet::mac::BadMac;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl Serialize for Mac {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mac {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(b: &bool) -> bool {
+    !*b
+}

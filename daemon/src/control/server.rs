@@ -1,0 +1,323 @@
+//! The node's side of the control socket.
+
+use super::protocol::{Ask, ConfigView, FORMAT, MAX_ECHO_WAIT_MSECS, MAX_REQUEST, Node, Request, Response};
+use super::socket::ControlSocket;
+use super::view;
+use crate::run::{ControlRequest, NodeSnapshot, RunSetup};
+use mesh_core::{Echo, Event, LinkId};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Most askers at a time.
+pub const MAX_ASKERS: usize = 32;
+/// How long an asker may take to read what was sent to it.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an asker may be silent.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long the main loop may take for an answer; it never does unless it hangs.
+const LOOP_PATIENCE: Duration = Duration::from_secs(5);
+/// An answer is handed over in pieces of about this size, in bytes.
+const PIECE: usize = 16 * 1024;
+/// Events that wait for a slow asker; further ones are lost to it.
+const EVENTS: usize = 256;
+
+/// What the server knows besides what the main loop tells it.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// What the node runs with.
+    pub setup: Arc<RunSetup>,
+    /// Where that comes from.
+    pub config: ConfigView,
+}
+
+/// Accepts askers and answers them, each in a task of its own.
+#[derive(Debug)]
+pub struct Server {
+    socket: ControlSocket,
+    desk: Desk,
+}
+
+/// What answering takes.
+#[derive(Debug, Clone)]
+struct Desk {
+    node: mpsc::Sender<ControlRequest>,
+    about: watch::Receiver<About>,
+}
+
+impl Server {
+    /// A server on a bound socket that asks the main loop through `node`.
+    pub fn new(socket: ControlSocket, node: mpsc::Sender<ControlRequest>, about: watch::Receiver<About>) -> Self {
+        Self { socket, desk: Desk { node, about } }
+    }
+
+    /// Serves until it is dropped; then all askers are cut off and the socket is removed.
+    pub async fn serve(self) {
+        let mut askers = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.socket.listener().accept() => match accepted {
+                    Ok((stream, _)) if askers.len() < MAX_ASKERS => {
+                        let desk = self.desk.clone();
+                        askers.spawn(async move {
+                            if let Err(error) = desk.attend(stream).await {
+                                tracing::debug!(%error, "an asker at the control socket was cut off");
+                            }
+                        });
+                    }
+                    Ok((stream, _)) => turn_away(&stream),
+                    Err(error) => {
+                        tracing::warn!(%error, "nobody can be accepted at the control socket");
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                },
+                Some(_) = askers.join_next() => {}
+            }
+        }
+    }
+}
+
+/// Says that too many ask already, as far as that goes without waiting.
+fn turn_away(stream: &UnixStream) {
+    let response = Response::error(format!("{MAX_ASKERS} others ask already; try again"));
+    if let Ok(mut line) = serde_json::to_vec(&response) {
+        line.push(b'\n');
+        let _ = stream.try_write(&line);
+    }
+}
+
+impl Desk {
+    /// Answers one asker until it leaves.
+    async fn attend(self, stream: UnixStream) -> io::Result<()> {
+        let (read, write) = stream.into_split();
+        let mut read = BufReader::with_capacity(MAX_REQUEST, read);
+        let mut line = Line { to: write, buffer: Vec::new() };
+        loop {
+            let Some(text) = next_line(&mut read).await? else { return Ok(()) };
+            let request: Request = match serde_json::from_slice(&text) {
+                Ok(request) => request,
+                Err(e) => {
+                    // A number of another version says more than what is wrong with the rest.
+                    let other = serde_json::from_slice::<Version>(&text).ok().filter(|v| v.format != FORMAT);
+                    let error = match other {
+                        Some(v) => wrong_format(v.format),
+                        None => format!("the request is not understood: {e}"),
+                    };
+                    line.error(0, &error).await?;
+                    continue;
+                }
+            };
+            if request.format != FORMAT {
+                line.error(request.id, &wrong_format(request.format)).await?;
+            } else if request.ask == Ask::Events {
+                return self.events(read, line, request.id).await;
+            } else if let Err(refused) = self.answer(request.ask, request.id, &mut line).await? {
+                line.error(request.id, &refused).await?;
+            }
+        }
+    }
+
+    /// Answers one request; the inner error goes to the asker.
+    async fn answer(&self, ask: Ask, id: u64, line: &mut Line) -> io::Result<Result<(), String>> {
+        if let Ask::Echo { address, ttl, seqno, record_route, timeout_msecs } = ask {
+            let echo = Echo { dst: address.0, ttl, uid: 0, seqno, record_route };
+            return self.echo(echo, Duration::from_millis(timeout_msecs), id, line).await;
+        }
+        let s = match self.snapshot().await {
+            Ok(s) => s,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let about = self.about.borrow().clone();
+        let setup = &about.setup;
+        line.open(id, Some(&view::node(&s)))?;
+        match ask {
+            Ask::Status => line.field("status", &view::status(&s, setup, about.config.clone()))?,
+            Ask::Mesh => line.field("mesh", &view::mesh(&s, setup))?,
+            Ask::Statistics => line.field("statistics", &view::statistics(&s))?,
+            Ask::Interfaces => line.list("interfaces", view::interfaces(&s, setup)).await?,
+            Ask::Neighbors => line.list("neighbors", view::neighbors(&s)).await?,
+            Ask::Originators => line.list("originators", view::originators(&s)).await?,
+            Ask::Clients => {
+                line.list("local_clients", view::local_clients(&s)).await?;
+                line.list("global_clients", view::global_clients(&s)).await?;
+            }
+            Ask::Translate { address } => match view::translate(&s, address.0) {
+                Some(translation) => line.field("translation", &translation)?,
+                None => {
+                    line.buffer.clear();
+                    return Ok(Err(format!("no node of the mesh and none of its clients has the address {address}")));
+                }
+            },
+            Ask::Echo { .. } | Ask::Events => line.buffer.clear(),
+        }
+        line.close().await.map(Ok)
+    }
+
+    async fn echo(&self, echo: Echo, wait: Duration, id: u64, line: &mut Line) -> io::Result<Result<(), String>> {
+        if wait > Duration::from_millis(MAX_ECHO_WAIT_MSECS) || echo.ttl == 0 {
+            return Ok(Err(format!("ttl is 1 to 255 and timeout_msecs at most {MAX_ECHO_WAIT_MSECS}")));
+        }
+        let (answers, mut answered) = mpsc::channel(1);
+        if self.node.send(ControlRequest::Echo(echo, answers)).await.is_err() {
+            return Ok(Err(STOPPING.to_owned()));
+        }
+        let answer = timeout(wait, answered.recv()).await.ok().flatten();
+        line.open(id, None)?;
+        if let Some(answer) = answer {
+            line.field("echo", &view::echo(&answer))?;
+        }
+        line.close().await.map(Ok)
+    }
+
+    /// A line for each event until the asker says anything or leaves.
+    async fn events(&self, mut read: BufReader<OwnedReadHalf>, mut line: Line, id: u64) -> io::Result<()> {
+        let (to, mut events) = mpsc::channel(EVENTS);
+        if self.node.send(ControlRequest::Subscribe(to)).await.is_err() {
+            return line.error(id, STOPPING).await;
+        }
+        // The first line says that events come from now on.
+        let mut names = BTreeMap::new();
+        if let Ok(s) = self.snapshot().await {
+            names = link_names(&s);
+            line.open(id, Some(&view::node(&s)))?;
+            line.close().await?;
+        }
+        let mut byte = [0];
+        loop {
+            tokio::select! {
+                event = events.recv() => {
+                    let Some(event) = event else { return Ok(()) };
+                    if matches!(event, Event::Echo(_)) {
+                        continue;
+                    }
+                    if link_of(&event).is_some_and(|id| !names.contains_key(&id))
+                        && let Ok(s) = self.snapshot().await
+                    {
+                        names = link_names(&s);
+                    }
+                    line.open(id, None)?;
+                    line.field("event", &view::event(&event, |id| names.get(&id).cloned()))?;
+                    line.close().await?;
+                }
+                _ = read.read(&mut byte) => return Ok(()),
+            }
+        }
+    }
+
+    async fn snapshot(&self) -> Result<NodeSnapshot, String> {
+        let (to, from) = oneshot::channel();
+        self.node.send(ControlRequest::Snapshot(to)).await.map_err(|_| STOPPING.to_owned())?;
+        match timeout(LOOP_PATIENCE, from).await {
+            Ok(Ok(snapshot)) => Ok(snapshot),
+            Ok(Err(_)) => Err(STOPPING.to_owned()),
+            Err(_) => Err("the node is too busy to answer".to_owned()),
+        }
+    }
+}
+
+/// The one key that every version of a request has.
+#[derive(serde::Deserialize)]
+struct Version {
+    format: u32,
+}
+
+const STOPPING: &str = "the node is stopping";
+
+fn wrong_format(found: u32) -> String {
+    format!("found format {found}, allowed: {FORMAT}; node and command are of different versions")
+}
+
+fn link_names(s: &NodeSnapshot) -> BTreeMap<LinkId, String> {
+    s.mesh.links.iter().map(|l| (l.id, l.name.clone())).collect()
+}
+
+fn link_of(event: &Event) -> Option<LinkId> {
+    match event {
+        Event::NeighborNew { link, .. } | Event::NeighborGone { link, .. } | Event::OtherAlgorithm { link, .. } => {
+            Some(*link)
+        }
+        Event::OriginatorNew(_)
+        | Event::OriginatorGone(_)
+        | Event::ClientRoamed { .. }
+        | Event::Echo(_)
+        | Event::TableFull(_)
+        | Event::NoLink => None,
+    }
+}
+
+/// The next request, `None` when the asker is gone.
+async fn next_line(read: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::new();
+    let most = u64::try_from(MAX_REQUEST).unwrap_or(u64::MAX);
+    let got = timeout(IDLE, (&mut *read).take(most).read_until(b'\n', &mut text)).await;
+    match got.map_err(|_| io::Error::new(ErrorKind::TimedOut, "silent for too long"))?? {
+        0 => Ok(None),
+        _ if text.last() == Some(&b'\n') => Ok(Some(text)),
+        n if n < MAX_REQUEST => Ok(None),
+        _ => Err(io::Error::new(ErrorKind::InvalidData, "the request is too long")),
+    }
+}
+
+/// One line to the asker, written piece by piece so that a long list never stands in memory as a
+/// whole.
+struct Line {
+    to: OwnedWriteHalf,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    /// Begins a response.
+    fn open(&mut self, id: u64, node: Option<&Node>) -> io::Result<()> {
+        let head = Response { format: FORMAT, id, node: node.cloned(), ..Response::default() };
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, &head)?;
+        // The closing brace comes with `close`.
+        self.buffer.pop();
+        Ok(())
+    }
+
+    fn field(&mut self, key: &str, value: &impl Serialize) -> io::Result<()> {
+        self.buffer.extend_from_slice(format!(",\"{key}\":").as_bytes());
+        Ok(serde_json::to_writer(&mut self.buffer, value)?)
+    }
+
+    async fn list<T: Serialize>(&mut self, key: &str, items: impl Iterator<Item = T>) -> io::Result<()> {
+        self.buffer.extend_from_slice(format!(",\"{key}\":[").as_bytes());
+        for (i, item) in items.enumerate() {
+            if i > 0 {
+                self.buffer.push(b',');
+            }
+            serde_json::to_writer(&mut self.buffer, &item)?;
+            if self.buffer.len() > PIECE {
+                self.flush().await?;
+            }
+        }
+        self.buffer.push(b']');
+        Ok(())
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.buffer.extend_from_slice(b"}\n");
+        self.flush().await
+    }
+
+    async fn error(&mut self, id: u64, text: &str) -> io::Result<()> {
+        self.open(id, None)?;
+        self.field("error", &text)?;
+        self.close().await
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let sent = timeout(WRITE_PATIENCE, self.to.write_all(&self.buffer)).await;
+        self.buffer.clear();
+        sent.map_err(|_| io::Error::new(ErrorKind::TimedOut, "it does not read what it asked for"))?
+    }
+}

@@ -1,0 +1,288 @@
+//! From the node's snapshot to what the control socket shows.
+
+use super::protocol::{
+    AddressKind, ClientFlags, ConfigView, EchoView, EventView, GlobalClient, Interface, LocalClient, Mac, MeshView,
+    Neighbor, Node, Originator, Statistics, Status, Translation,
+};
+use crate::io::PortCounters;
+use crate::run::{NodeSnapshot, RunSetup};
+use mesh_core::{Count, Drop, Duration, EchoAnswer, Event, LinkId};
+use packet::{MacAddr, Vid};
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Who answers.
+pub fn node(s: &NodeSnapshot) -> Node {
+    let primary = s.mesh.links.iter().find(|l| l.primary);
+    Node {
+        version: s.version.to_owned(),
+        algo_name: "BATMAN_IV".to_owned(),
+        mesh_ifname: s.mesh_name.clone(),
+        mesh_address: Mac(s.mesh.host_mac),
+        hard_ifname: primary.map(|l| l.name.clone()),
+        hard_address: primary.map(|l| Mac(l.mac)),
+        tt_ttvn: s.mesh.ttvn,
+    }
+}
+
+/// The node on one page.
+pub fn status(s: &NodeSnapshot, setup: &RunSetup, config: ConfigView) -> Status {
+    Status {
+        pid: s.pid,
+        uptime_msecs: msecs(s.mesh.uptime),
+        rss_bytes: s.rss_bytes,
+        mesh_mtu: s.host_mtu,
+        neighbors: s.mesh.neighbors.len(),
+        originators: s.mesh.originators.iter().filter(|o| !o.paths.is_empty()).count(),
+        local_clients: s.mesh.local_clients.len(),
+        global_clients: s.mesh.global_clients.iter().filter(|c| c.best).count(),
+        config,
+        interfaces: interfaces(s, setup).collect(),
+        statistics: statistics(s),
+    }
+}
+
+/// Settings of the mesh.
+pub fn mesh(s: &NodeSnapshot, setup: &RunSetup) -> MeshView {
+    MeshView {
+        node: node(s),
+        aggregated_ogms_enabled: setup.mesh.aggregation,
+        ap_isolation_enabled: false,
+        bonding_enabled: false,
+        bridge_loop_avoidance_enabled: false,
+        distributed_arp_table_enabled: false,
+        fragmentation_enabled: setup.mesh.fragmentation,
+        gw_mode: "off".to_owned(),
+        hop_penalty: setup.mesh.hop_penalty,
+        multicast_forceflood_enabled: true,
+        orig_interval: u32::try_from(msecs(setup.mesh.orig_interval)).unwrap_or(u32::MAX),
+        fast_start_enabled: setup.mesh.fast_start,
+    }
+}
+
+/// Hard interfaces: those in use, those that cannot be used, those that are not there yet.
+pub fn interfaces<'a>(s: &'a NodeSnapshot, setup: &'a RunSetup) -> impl Iterator<Item = Interface> + 'a {
+    let idle = |name: &str, reason: &str| Interface {
+        mesh_ifname: s.mesh_name.clone(),
+        hard_ifname: name.to_owned(),
+        hard_address: None,
+        active: false,
+        hop_penalty: None,
+        mtu: None,
+        wifi: false,
+        primary: false,
+        reason: Some(reason.to_owned()),
+    };
+    let used = s.mesh.links.iter().map(|l| Interface {
+        mesh_ifname: s.mesh_name.clone(),
+        hard_ifname: l.name.clone(),
+        hard_address: Some(Mac(l.mac)),
+        active: true,
+        hop_penalty: setup.links.iter().find(|known| known.name == l.name).map(|known| known.hop_penalty),
+        mtu: Some(l.mtu),
+        wifi: l.wifi,
+        primary: l.primary,
+        reason: None,
+    });
+    let refused = s.refused.iter().map(move |(name, reason)| idle(name, reason));
+    let awaited = setup.links.iter().filter(|l| {
+        s.mesh.links.iter().all(|used| used.name != l.name) && s.refused.iter().all(|(name, _)| *name != l.name)
+    });
+    used.chain(refused).chain(awaited.map(move |l| idle(&l.name, "not there or not up")))
+}
+
+/// Who is heard directly.
+pub fn neighbors(s: &NodeSnapshot) -> impl Iterator<Item = Neighbor> + '_ {
+    s.mesh.neighbors.iter().map(|n| Neighbor {
+        hard_ifname: n.link_name.clone(),
+        last_seen_msecs: msecs(n.last_seen),
+        neigh_address: Mac(n.addr),
+        orig_address: n.originator.map(Mac),
+        tq: n.tq,
+        echo_count: n.echo_count,
+        receive_count: n.receive_count,
+        meshwork: n.meshwork,
+    })
+}
+
+/// Every way to every originator.
+pub fn originators(s: &NodeSnapshot) -> impl Iterator<Item = Originator> + '_ {
+    s.mesh.originators.iter().flat_map(|o| {
+        o.paths.iter().map(|p| Originator {
+            hard_ifname: p.link_name.clone(),
+            orig_address: Mac(o.addr),
+            best: p.best,
+            last_seen_msecs: msecs(o.last_seen),
+            neigh_address: Mac(p.neigh),
+            tq: p.tq,
+            tt_ttvn: o.ttvn,
+            clients: o.clients,
+            meshwork: o.meshwork,
+        })
+    })
+}
+
+/// Own clients.
+pub fn local_clients(s: &NodeSnapshot) -> impl Iterator<Item = LocalClient> + '_ {
+    s.mesh.local_clients.iter().map(|c| LocalClient {
+        tt_address: Mac(c.addr),
+        tt_crc32: c.crc,
+        tt_vid: vid(c.vid),
+        tt_flags: flags(ClientFlags {
+            roam: c.roamed,
+            wifi: c.wifi,
+            isolated: c.isolated,
+            nopurge: c.permanent,
+            new: c.new,
+            pending: c.pending,
+            ..ClientFlags::default()
+        }),
+        last_seen_msecs: (!c.permanent).then(|| msecs(c.last_seen)),
+    })
+}
+
+/// Clients of other nodes.
+pub fn global_clients(s: &NodeSnapshot) -> impl Iterator<Item = GlobalClient> + '_ {
+    s.mesh.global_clients.iter().map(|c| GlobalClient {
+        orig_address: Mac(c.originator),
+        tt_address: Mac(c.addr),
+        tt_ttvn: c.ttvn,
+        tt_last_ttvn: c.last_ttvn,
+        tt_crc32: c.crc,
+        tt_vid: vid(c.vid),
+        tt_flags: flags(ClientFlags {
+            roam: c.roaming,
+            wifi: c.wifi,
+            isolated: c.isolated,
+            temp: c.temporary,
+            ..ClientFlags::default()
+        }),
+        best: c.best,
+    })
+}
+
+/// Counters of control side, data plane and sockets.
+pub fn statistics(s: &NodeSnapshot) -> Statistics {
+    let mut all = s.mesh.counters.clone();
+    all.merge(&s.plane);
+    let port =
+        |p: &PortCounters| p.named().map(|(name, n)| (name.to_owned(), n)).into_iter().collect::<BTreeMap<_, _>>();
+    let host = std::iter::once((s.mesh_name.clone(), port(&s.io.host)));
+    Statistics {
+        counters: Count::ALL.iter().map(|&c| (c.name().to_owned(), all.count(c))).collect(),
+        drops: Drop::ALL.iter().map(|&d| (d.name().to_owned(), all.dropped(d))).collect(),
+        interfaces: host.chain(s.io.links.iter().map(|(name, p)| (name.clone(), port(p)))).collect(),
+        punts_lost: s.io.punts_lost,
+    }
+}
+
+/// Where an address is, `None` if nobody knows it.
+pub fn translate(s: &NodeSnapshot, address: MacAddr) -> Option<Translation> {
+    let at = |kind, orig| Some(Translation { address: Mac(address), kind, orig_address: Mac(orig) });
+    let mesh = &s.mesh;
+    let own = address == mesh.originator
+        || mesh.links.iter().any(|l| l.mac == address)
+        || mesh.local_clients.iter().any(|c| c.addr == address && !c.roamed && !c.pending);
+    if own {
+        return at(AddressKind::Own, mesh.originator);
+    }
+    if mesh.originators.iter().any(|o| o.addr == address) {
+        return at(AddressKind::Originator, address);
+    }
+    // Without its VLAN a client can be in several; the untagged one comes first, as in batctl.
+    let mut clients: Vec<_> = mesh.global_clients.iter().filter(|c| c.addr == address && c.best).collect();
+    clients.sort_by_key(|c| c.vid);
+    if let Some(client) = clients.first() {
+        return at(AddressKind::Client, client.originator);
+    }
+    let neighbor = mesh.neighbors.iter().find(|n| n.addr == address)?;
+    at(AddressKind::Neighbor, neighbor.originator?)
+}
+
+/// Answer to an echo request.
+pub fn echo(answer: &EchoAnswer) -> EchoView {
+    EchoView {
+        orig_address: Mac(answer.from),
+        seqno: answer.seqno,
+        ttl: answer.ttl,
+        ttl_exceeded: answer.ttl_exceeded,
+        rtt_usecs: answer.rtt.map_or(0, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX)),
+        route: answer.route.iter().copied().map(Mac).collect(),
+    }
+}
+
+/// Something that happened; `name` knows hard interfaces by number.
+pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventView {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut view = EventView {
+        what: String::new(),
+        at_msecs: msecs(now),
+        hard_ifname: None,
+        neigh_address: None,
+        orig_address: None,
+        tt_address: None,
+        tt_vid: None,
+        to_us: None,
+        table: None,
+    };
+    let what = match event {
+        Event::NeighborNew { link, neigh } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            "neighbor_new"
+        }
+        Event::NeighborGone { link, neigh } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            "neighbor_gone"
+        }
+        Event::OtherAlgorithm { link, neigh } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            "other_algorithm"
+        }
+        Event::OriginatorNew(orig) => {
+            view.orig_address = Some(Mac(*orig));
+            "originator_new"
+        }
+        Event::OriginatorGone(orig) => {
+            view.orig_address = Some(Mac(*orig));
+            "originator_gone"
+        }
+        Event::ClientRoamed { client, vid: vlan, to_us } => {
+            view.tt_address = Some(Mac(*client));
+            view.tt_vid = Some(vid(*vlan));
+            view.to_us = Some(*to_us);
+            "client_roamed"
+        }
+        Event::TableFull(table) => {
+            view.table = Some((*table).to_owned());
+            "table_full"
+        }
+        Event::NoLink => "no_link",
+        Event::Echo(_) => "other",
+    };
+    what.clone_into(&mut view.what);
+    view
+}
+
+fn msecs(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn vid(vid: Vid) -> i32 {
+    vid.id().map_or(-1, i32::from)
+}
+
+/// Fills in the number. Source: `enum batadv_tt_client_flags`, protocol notes, "Translation
+/// table" section 1.
+fn flags(f: ClientFlags) -> ClientFlags {
+    let bits = [
+        (f.del, 0),
+        (f.roam, 1),
+        (f.wifi, 4),
+        (f.isolated, 5),
+        (f.nopurge, 8),
+        (f.new, 9),
+        (f.pending, 10),
+        (f.temp, 11),
+    ];
+    ClientFlags { raw: bits.iter().filter(|(on, _)| *on).map(|(_, bit)| 1 << bit).sum(), ..f }
+}

@@ -1,0 +1,63 @@
+//! From the checked configuration to what the main loop takes.
+
+use crate::args::Args;
+use crate::args::table::OVERRIDES;
+use crate::run::{LinkSetup, RunSetup};
+use config::{Config, Io, Override, Overrides, Wifi};
+use mesh_core::{Caps, MeshConfig};
+use packet::MacAddr;
+
+/// What the command line of `run` says besides the file.
+pub fn overrides(args: &Args) -> Overrides {
+    let mut settings = Vec::new();
+    for &(flag, key, fixed) in OVERRIDES {
+        if let Some(value) = args.value(flag.trim_start_matches('-')) {
+            settings.push(Override { key, value: fixed.unwrap_or(value).to_owned(), flag });
+        }
+    }
+    Overrides { settings, interfaces: args.values("interface").map(str::to_owned).collect() }
+}
+
+/// What the main loop takes.
+pub fn run_setup(config: &Config) -> RunSetup {
+    let (mesh, limits) = (&config.mesh, &config.limits);
+    RunSetup {
+        mesh_name: mesh.name.clone(),
+        links: config
+            .links
+            .iter()
+            .map(|link| LinkSetup {
+                name: link.interface.clone(),
+                hop_penalty: link.hop_penalty,
+                wifi: match link.wifi {
+                    Wifi::Auto => None,
+                    Wifi::Yes => Some(true),
+                    Wifi::No => Some(false),
+                },
+                portable: link.io == Io::Portable,
+            })
+            .collect(),
+        mesh: MeshConfig {
+            host_mac: MacAddr::ZERO,
+            orig_interval: mesh.orig_interval,
+            hop_penalty: mesh.hop_penalty,
+            aggregation: mesh.aggregation,
+            fragmentation: mesh.fragmentation,
+            fast_start: mesh.fast_start,
+            wifi_clients: mesh.wifi_clients,
+            caps: Caps {
+                originators: limits.originators,
+                neighbors: limits.neighbors,
+                clients: limits.clients,
+                clients_per_originator: limits.clients_per_originator,
+                local_clients: limits.local_clients,
+                vlans: limits.vlans,
+                fragment_bytes: limits.fragment_memory,
+            },
+        },
+        host_mac: mesh.mac,
+        host_mtu: mesh.mtu,
+        up: mesh.up,
+        state_dir: mesh.state_dir.clone(),
+    }
+}
