@@ -74,7 +74,10 @@ impl Bed {
     fn learned(&mut self, meshwork: &Path) -> Result<()> {
         let start = Instant::now();
         loop {
-            let known = (self.listed(meshwork, "originators")?, self.listed(meshwork, "clients")?);
+            let known = (
+                self.listed(meshwork, "originators", "originators")?,
+                self.listed(meshwork, "transglobal", "global_clients")?,
+            );
             if known.0 >= self.size.0 && known.1 >= self.size.1 {
                 return Ok(());
             }
@@ -93,16 +96,16 @@ impl Bed {
     }
 
     /// How many entries a listing of the node has.
-    fn listed(&self, meshwork: &Path, listing: &str) -> Result<usize> {
+    fn listed(&self, meshwork: &Path, command: &str, list: &str) -> Result<usize> {
         let output = Command::new("nsenter")
             .args(["-t", &self.node.pid().to_string(), "-m", "-n"])
             .arg(meshwork)
-            .args([listing, "--json"])
+            .args([command, "--json"])
             .stderr(Stdio::inherit())
             .output()?;
-        ensure!(output.status.success(), "meshwork {listing} --json: {}", output.status);
+        ensure!(output.status.success(), "meshwork {command} --json: {}", output.status);
         let value: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        let list = value.as_array().or_else(|| value.get(listing)?.as_array());
-        Ok(list.context("the listing is no list")?.len())
+        let entries = value.get(list).and_then(|l| l.as_array());
+        Ok(entries.with_context(|| format!("meshwork {command} --json has no {list}"))?.len())
     }
 }

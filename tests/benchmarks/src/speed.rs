@@ -5,7 +5,7 @@
 use crate::cpu;
 use crate::report::{Bound, Table, Verdict, median};
 use crate::world::{TCP_SINK, UDP_SINK, World};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -105,7 +105,12 @@ pub(crate) fn run(
             rounds.push([bridge, mesh]);
         }
     }
-    report(&rounds, strict, table, verdict)
+    report(&rounds, strict, table, verdict)?;
+    let [_, mesh] = &ways;
+    let largest = mesh.world.nodes.iter().filter_map(|n| cpu::resident_bytes(n.pid())).max();
+    let kib = largest.context("the nodes are gone")? / 1024;
+    table.row(["resident KiB after the floods, largest node".into(), String::new(), kib.to_string()]);
+    verdict.figure("memory.after_floods, largest of three nodes", kib as f64, "KiB", Bound::None)
 }
 
 struct Way<'a> {
