@@ -1,0 +1,374 @@
+//! Writes down everything that a node's control side is told and does, and plays it again into a
+//! fresh one: a fault seen once, in a simulation or on a router, becomes a test.
+//!
+//! Two files of one JSON object per line: `NN-input.jsonl` begins with the [`Head`] and goes on
+//! with inputs, `NN-output.jsonl` holds what each input caused, by its number.
+
+use mesh_core::{
+    Caps, DataPlane, Duration, Echo, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
+    Seqnos, drive,
+};
+use packet::MacAddr;
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
+
+/// How a node was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Seed of the core.
+    pub seed: u64,
+    /// Start, in microseconds.
+    pub at: u64,
+    /// Sequence numbers to go on from: OGM, broadcast.
+    pub resume: Option<(u32, u32)>,
+    /// Settings.
+    pub config: Settings,
+}
+
+/// Settings of a node; the caps are the defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    host_mac: String,
+    orig_interval_ms: u64,
+    hop_penalty: u8,
+    aggregation: bool,
+    fragmentation: bool,
+    fast_start: bool,
+    wifi_clients: bool,
+}
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct InputLine {
+    at: u64,
+    #[serde(flatten)]
+    what: Told,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "in", rename_all = "snake_case")]
+enum Told {
+    LinkUp { link: u8, name: String, mac: String, mtu: usize, wifi: bool, hop_penalty: u8 },
+    LinkDown { link: u8 },
+    LinkRx { link: u8, frame: String },
+    HostRx { frame: String },
+    Configure { config: Settings },
+    Echo { dst: String, ttl: u8, uid: u8, seqno: u16, record_route: bool },
+    Tick,
+}
+
+/// One thing done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct OutputLine {
+    /// Number of the input that caused it, 0 for the first.
+    n: usize,
+    out: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    link: Option<u8>,
+    /// Frame in hexadecimal, or words.
+    what: String,
+}
+
+/// What a node was told and did.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    head: Head,
+    inputs: Vec<InputLine>,
+    outputs: Vec<OutputLine>,
+}
+
+/// Why a recording could not be read or did not play the same again.
+#[derive(Debug)]
+pub struct Mismatch(pub String);
+
+impl core::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl core::error::Error for Mismatch {}
+
+impl Recorder {
+    /// Begins a recording.
+    pub fn new(config: &MeshConfig, seed: u64, resume: Option<Seqnos>, now: Instant) -> Self {
+        let head =
+            Head { seed, at: now.as_micros(), resume: resume.map(|s| (s.ogm, s.bcast)), config: Settings::of(config) };
+        Self { head, inputs: Vec::new(), outputs: Vec::new() }
+    }
+
+    /// An input goes in.
+    pub fn input(&mut self, now: Instant, input: &Input) {
+        self.inputs.push(InputLine { at: now.as_micros(), what: Told::of(input) });
+    }
+
+    /// The forwarding table changes.
+    pub fn fib(&mut self, change: &FibChange) {
+        self.output("fib", None, format!("{change:?}"));
+    }
+
+    /// A frame leaves by a hard interface.
+    pub fn link_tx(&mut self, link: LinkId, frame: &Frame) {
+        self.output("link_tx", Some(link.0), hex(frame.bytes()));
+    }
+
+    /// A frame goes to the mesh interface.
+    pub fn host_tx(&mut self, frame: &Frame) {
+        self.output("host_tx", None, hex(frame.bytes()));
+    }
+
+    /// A frame goes to the data plane again: a mesh packet heard on `link`, or a client frame.
+    pub fn again(&mut self, link: Option<LinkId>, frame: &Frame) {
+        let name = if link.is_some() { "link_again" } else { "host_again" };
+        self.output(name, link.map(|l| l.0), hex(frame.bytes()));
+    }
+
+    /// The core reports something.
+    pub fn event(&mut self, event: &Event) {
+        self.output("event", None, format!("{event:?}"));
+    }
+
+    fn output(&mut self, out: &str, link: Option<u8>, what: String) {
+        let n = self.inputs.len().saturating_sub(1);
+        self.outputs.push(OutputLine { n, out: out.to_owned(), link, what });
+    }
+
+    /// Number of inputs and outputs.
+    pub fn len(&self) -> (usize, usize) {
+        (self.inputs.len(), self.outputs.len())
+    }
+
+    /// True when nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.inputs.is_empty()
+    }
+
+    /// Writes `NN-input.jsonl` and `NN-output.jsonl` into a directory.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when a file cannot be written.
+    pub fn save(&self, dir: &Path, number: u8) -> Result<(), Mismatch> {
+        let input = lines(
+            core::iter::once(json(&self.head)?).chain(self.inputs.iter().map(json).collect::<Result<Vec<_>, _>>()?),
+        );
+        let output = lines(self.outputs.iter().map(json).collect::<Result<Vec<_>, _>>()?.into_iter());
+        fs::create_dir_all(dir).map_err(|e| Mismatch(format!("{}: {e}", dir.display())))?;
+        for (name, text) in [("input", input), ("output", output)] {
+            let path = dir.join(format!("{number:02}-{name}.jsonl"));
+            fs::write(&path, text).map_err(|e| Mismatch(format!("{}: {e}", path.display())))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Recorder::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Mismatch`] with file and line when something cannot be read.
+    pub fn load(dir: &Path, number: u8) -> Result<Self, Mismatch> {
+        let read = |name: &str| {
+            let path = dir.join(format!("{number:02}-{name}.jsonl"));
+            fs::read_to_string(&path)
+                .map(|t| (path.display().to_string(), t))
+                .map_err(|e| Mismatch(format!("{}: {e}", path.display())))
+        };
+        let (path, text) = read("input")?;
+        let mut rows = text.lines();
+        let head = parse(&path, 1, rows.next().unwrap_or(""))?;
+        let inputs = rows.enumerate().map(|(i, row)| parse(&path, i + 2, row)).collect::<Result<_, _>>()?;
+        let (path, text) = read("output")?;
+        let outputs = text.lines().enumerate().map(|(i, row)| parse(&path, i + 1, row)).collect::<Result<_, _>>()?;
+        Ok(Self { head, inputs, outputs })
+    }
+
+    /// Plays all inputs into a fresh core and compares what it does, byte for byte.
+    ///
+    /// # Errors
+    /// [`Mismatch`] with the first difference.
+    pub fn replay(&self) -> Result<(), Mismatch> {
+        let again = self.play()?;
+        for (i, (was, is)) in self.outputs.iter().zip(&again.outputs).enumerate() {
+            if was != is {
+                return Err(Mismatch(format!("output {i} differs\n  recorded {was:?}\n  now      {is:?}")));
+            }
+        }
+        match self.outputs.len().cmp(&again.outputs.len()) {
+            core::cmp::Ordering::Equal => Ok(()),
+            _ => Err(Mismatch(format!("{} outputs recorded, {} now", self.outputs.len(), again.outputs.len()))),
+        }
+    }
+
+    /// Plays all inputs into a fresh core; the new recording.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when an input cannot be read.
+    pub fn play(&self) -> Result<Self, Mismatch> {
+        let start = Instant::from_micros(self.head.at);
+        let resume = self.head.resume.map(|(ogm, bcast)| Seqnos { ogm, bcast });
+        let config = self.head.config.read()?;
+        let mut mesh = Mesh::new(config.clone(), self.head.seed, resume, start);
+        let mut again = Self::new(&config, self.head.seed, resume, start);
+        for line in &self.inputs {
+            let now = Instant::from_micros(line.at);
+            let input = line.what.read()?;
+            again.input(now, &input);
+            let cell = RefCell::new(&mut again);
+            drive(&mut mesh, &mut Listener(&cell), input, now, |event| cell.borrow_mut().event(&event));
+        }
+        Ok(again)
+    }
+}
+
+/// A data plane that only writes down.
+struct Listener<'a>(&'a RefCell<&'a mut Recorder>);
+
+impl DataPlane for Listener<'_> {
+    fn apply(&mut self, change: &FibChange) {
+        self.0.borrow_mut().fib(change);
+    }
+    fn inject_link(&mut self, link: LinkId, frame: Frame) {
+        self.0.borrow_mut().link_tx(link, &frame);
+    }
+    fn inject_host(&mut self, frame: Frame) {
+        self.0.borrow_mut().host_tx(&frame);
+    }
+    fn again_link(&mut self, link: LinkId, frame: Frame) {
+        self.0.borrow_mut().again(Some(link), &frame);
+    }
+    fn again_host(&mut self, frame: Frame) {
+        self.0.borrow_mut().again(None, &frame);
+    }
+    fn counters(&self) -> mesh_core::Counters {
+        mesh_core::Counters::default()
+    }
+}
+
+impl Settings {
+    fn of(config: &MeshConfig) -> Self {
+        Self {
+            host_mac: config.host_mac.to_string(),
+            orig_interval_ms: config.orig_interval.as_millis() as u64,
+            hop_penalty: config.hop_penalty,
+            aggregation: config.aggregation,
+            fragmentation: config.fragmentation,
+            fast_start: config.fast_start,
+            wifi_clients: config.wifi_clients,
+        }
+    }
+
+    fn read(&self) -> Result<MeshConfig, Mismatch> {
+        Ok(MeshConfig {
+            orig_interval: Duration::from_millis(self.orig_interval_ms),
+            hop_penalty: self.hop_penalty,
+            aggregation: self.aggregation,
+            fragmentation: self.fragmentation,
+            fast_start: self.fast_start,
+            wifi_clients: self.wifi_clients,
+            caps: Caps::default(),
+            ..MeshConfig::new(mac(&self.host_mac)?)
+        })
+    }
+}
+
+impl Told {
+    fn of(input: &Input) -> Self {
+        match input {
+            Input::LinkUp(link, c) => Self::LinkUp {
+                link: link.0,
+                name: c.name.clone(),
+                mac: c.mac.to_string(),
+                mtu: c.mtu,
+                wifi: c.wifi,
+                hop_penalty: c.hop_penalty,
+            },
+            Input::LinkDown(link) => Self::LinkDown { link: link.0 },
+            Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
+            Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
+            Input::Configure(config) => Self::Configure { config: Settings::of(config) },
+            Input::Echo(e) => Self::Echo {
+                dst: e.dst.to_string(),
+                ttl: e.ttl,
+                uid: e.uid,
+                seqno: e.seqno,
+                record_route: e.record_route,
+            },
+            Input::Tick => Self::Tick,
+        }
+    }
+
+    fn read(&self) -> Result<Input, Mismatch> {
+        Ok(match self {
+            Self::LinkUp { link, name, mac: addr, mtu, wifi, hop_penalty } => Input::LinkUp(
+                LinkId(*link),
+                LinkConfig { name: name.clone(), mac: mac(addr)?, mtu: *mtu, wifi: *wifi, hop_penalty: *hop_penalty },
+            ),
+            Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
+            Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
+            Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
+            Self::Configure { config } => Input::Configure(config.read()?),
+            Self::Echo { dst, ttl, uid, seqno, record_route } => {
+                Input::Echo(Echo { dst: mac(dst)?, ttl: *ttl, uid: *uid, seqno: *seqno, record_route: *record_route })
+            }
+            Self::Tick => Input::Tick,
+        })
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, Mismatch> {
+    serde_json::to_string(value).map_err(|e| Mismatch(e.to_string()))
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(path: &str, row: usize, text: &str) -> Result<T, Mismatch> {
+    serde_json::from_str(text).map_err(|e| Mismatch(format!("{path}:{row}: {e}")))
+}
+
+fn lines(rows: impl Iterator<Item = String>) -> String {
+    rows.flat_map(|row| [row, "\n".to_owned()]).collect()
+}
+
+fn mac(text: &str) -> Result<MacAddr, Mismatch> {
+    text.parse().map_err(|e| Mismatch(format!("{text:?}: {e}")))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Result<Frame, Mismatch> {
+    let bytes: Option<Vec<u8>> = (0..text.len())
+        .step_by(2)
+        .map(|i| text.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .collect();
+    bytes.map(|b| Frame::copy_of(&b)).ok_or_else(|| Mismatch(format!("not hexadecimal: {text:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_survive_the_file() {
+        let inputs = [
+            Input::LinkUp(
+                LinkId(3),
+                LinkConfig { name: "wlan0".into(), mac: MacAddr([2; 6]), mtu: 1500, wifi: true, hop_penalty: 15 },
+            ),
+            Input::LinkDown(LinkId(3)),
+            Input::LinkRx(LinkId(1), Frame::copy_of(&[0, 255, 16])),
+            Input::HostRx(Frame::copy_of(&[7])),
+            Input::Configure(MeshConfig::new(MacAddr([4; 6]))),
+            Input::Echo(Echo { dst: MacAddr([6; 6]), ttl: 5, uid: 4, seqno: 3, record_route: true }),
+            Input::Tick,
+        ];
+        for input in &inputs {
+            let line = InputLine { at: 5, what: Told::of(input) };
+            let back: InputLine = parse("x", 1, &json(&line).unwrap()).unwrap();
+            assert_eq!(back, line);
+            assert_eq!(Told::of(&back.what.read().unwrap()), line.what);
+        }
+        assert!(parse::<InputLine>("x", 1, r#"{"at":5,"in":"nonsense"}"#).is_err());
+        assert!(unhex("0g").is_err());
+        assert!(unhex("abc").is_err());
+    }
+}
