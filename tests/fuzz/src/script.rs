@@ -1,0 +1,339 @@
+//! Turns bytes into steps. The frames are half plausible: few addresses, right headers, table
+//! checksums that often fit, so that the fuzzer gets past the first checks.
+
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use mesh_core::{Caps, Duration, Echo, LinkConfig, LinkId, MeshConfig};
+use packet::consts::{ETHERTYPE, TTL, VERSION, packet_type};
+use packet::eth::EthHeader;
+use packet::frag::FragHeader;
+use packet::icmp::IcmpHeader;
+use packet::ogm::OgmHeader;
+use packet::tvlv::meshwork::{self, Meshwork};
+use packet::tvlv::roam::Roam;
+use packet::tvlv::tt::{self, TtChange};
+use packet::tvlv::{emit, kind};
+use packet::unicast::{Unicast4Header, UnicastHeader, UnicastTvlvHeader};
+use packet::{MacAddr, Vid, bcast::BcastHeader};
+use zerocopy::IntoBytes;
+
+/// Our own mesh interface.
+pub const HOST: MacAddr = MacAddr([2, 0xba, 0, 0, 0, 1]);
+/// Hard interfaces that may exist.
+pub const LINKS: u8 = 3;
+
+/// One thing that happens.
+#[derive(Debug)]
+pub enum Step {
+    /// A hard interface comes up or changes.
+    LinkUp(LinkId, LinkConfig),
+    /// A hard interface goes away.
+    LinkDown(LinkId),
+    /// A frame is heard.
+    LinkRx(LinkId, Vec<u8>),
+    /// One of the last own OGMs comes back on its interface, as a neighbour repeats it.
+    Reflect { back: usize, by: MacAddr, tq: u8 },
+    /// A neighbour repeats our OGMs and sends its own, or those of somebody behind it, once per
+    /// interval: what it takes to get a route there.
+    Talk { link: LinkId, by: MacAddr, orig: MacAddr, tq: u8, rounds: u8, tvlvs: Vec<u8> },
+    /// A client sends a frame into the mesh interface.
+    HostRx(Vec<u8>),
+    /// Somebody asks for a mesh echo.
+    Echo(Echo),
+    /// New settings.
+    Configure(MeshConfig),
+    /// Time passes, and all timers that are due on the way run.
+    Wait(Duration),
+    /// Time passes, and the shell notices late.
+    Oversleep(Duration),
+}
+
+/// Settings with small caps, so that a short story reaches them.
+pub fn config(u: &mut Unstructured<'_>) -> Result<MeshConfig> {
+    let bits: u8 = u.arbitrary()?;
+    Ok(MeshConfig {
+        orig_interval: Duration::from_millis(if bits & 1 != 0 { 40 } else { 1000 }),
+        hop_penalty: u.arbitrary()?,
+        aggregation: bits & 2 != 0,
+        fragmentation: bits & 4 != 0,
+        fast_start: bits & 8 != 0,
+        wifi_clients: bits & 16 != 0,
+        caps: Caps {
+            originators: 6,
+            neighbors: 3,
+            clients: 12,
+            clients_per_originator: 5,
+            local_clients: 4,
+            vlans: 2,
+            fragment_bytes: 4096,
+        },
+        ..MeshConfig::new(HOST)
+    })
+}
+
+/// The address of an own hard interface.
+pub fn link_mac(link: LinkId) -> MacAddr {
+    MacAddr([2, 0xe0, 0, 0, 0, link.0])
+}
+
+/// A hard interface as the shell would describe it.
+pub fn link_config(u: &mut Unstructured<'_>, link: LinkId) -> Result<LinkConfig> {
+    let mtu = *u.choose(&[128, 600, 1280, 1500, 1532, 9000])?;
+    Ok(LinkConfig {
+        name: format!("link{}", link.0),
+        mac: link_mac(link),
+        mtu,
+        wifi: u.arbitrary()?,
+        hop_penalty: u.arbitrary()?,
+    })
+}
+
+/// The next step; an error when the bytes are used up.
+pub fn step(u: &mut Unstructured<'_>) -> Result<Step> {
+    let link = LinkId(u.int_in_range(0..=LINKS - 1)?);
+    Ok(match u.int_in_range(0..=27_u8)? {
+        0 => Step::LinkUp(link, link_config(u, link)?),
+        1 => Step::LinkDown(link),
+        2..=4 => Step::Wait(Duration::from_millis(u64::from(u.arbitrary::<u8>()?) * 20)),
+        5 => Step::Oversleep(Duration::from_millis(u64::from(u.arbitrary::<u16>()?) * 10)),
+        6..=8 => Step::Reflect { back: u.int_in_range(0..=3)?, by: station(u)?, tq: u.arbitrary()? },
+        9..=11 => Step::HostRx(client_frame(u)?),
+        12 => Step::Echo(Echo {
+            dst: station(u)?,
+            ttl: u.int_in_range(1..=TTL)?,
+            uid: u.arbitrary()?,
+            seqno: u.arbitrary()?,
+            record_route: u.arbitrary()?,
+        }),
+        13 => Step::Configure(config(u)?),
+        14..=16 => {
+            let by = neighbor(u)?;
+            let orig = if u.arbitrary()? { by } else { neighbor(u)? };
+            let (tq, rounds) = (*u.choose(&[255, 200, 100])?, u.int_in_range(1..=20)?);
+            let mut tvlvs = Vec::new();
+            table(u, tt::flags::OGM_DIFF, &mut tvlvs)?;
+            if u.arbitrary()? {
+                container(&mut tvlvs, kind::MESHWORK, meshwork::VERSION, Meshwork::new(1).as_bytes());
+            }
+            Step::Talk { link, by, orig, tq, rounds, tvlvs }
+        }
+        _ => Step::LinkRx(link, mesh_frame(u, link)?),
+    })
+}
+
+/// A mesh address, our own among them.
+fn station(u: &mut Unstructured<'_>) -> Result<MacAddr> {
+    Ok(match u.int_in_range(0..=15_u8)? {
+        0..=2 => link_mac(LinkId(0)),
+        3 => link_mac(LinkId(1)),
+        4 => MacAddr::BROADCAST,
+        5 => MacAddr::ZERO,
+        _ => neighbor(u)?,
+    })
+}
+
+/// One of the eight other nodes there are; more than the caps allow.
+fn neighbor(u: &mut Unstructured<'_>) -> Result<MacAddr> {
+    Ok(MacAddr([2, 0xe0, 0, 0, 1, u.int_in_range(0..=7)?]))
+}
+
+/// One of a dozen clients, our own mesh interface and groups among them.
+fn client(u: &mut Unstructured<'_>) -> Result<MacAddr> {
+    Ok(match u.int_in_range(0..=15_u8)? {
+        0 => HOST,
+        1 => MacAddr::BROADCAST,
+        2 => MacAddr([0x33, 0x33, 0, 0, 0, 1]),
+        3 => MacAddr([0xba, 0xbe, 1, 2, 3, 4]),
+        n => MacAddr([2, 0xcc, 0, 0, 0, n]),
+    })
+}
+
+fn vid(u: &mut Unstructured<'_>) -> Result<Vid> {
+    Ok(Vid::tagged(u.int_in_range(0..=3)?))
+}
+
+fn client_frame(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    out.extend(client(u)?.0);
+    out.extend(client(u)?.0);
+    if let Some(id) = vid(u)?.id() {
+        out.extend([0x81, 0]);
+        out.extend(id.to_be_bytes());
+    }
+    out.extend(u.choose(&[0x0800_u16, 0x0806, 0x86dd, ETHERTYPE])?.to_be_bytes());
+    let fill: u8 = u.arbitrary()?;
+    let len = *u.choose(&[0, 1, 28, 46, 100, 600, 1500, 5000])?;
+    out.resize(out.len() + len, fill);
+    Ok(out)
+}
+
+fn mesh_frame(u: &mut Unstructured<'_>, link: LinkId) -> Result<Vec<u8>> {
+    let choice = u.int_in_range(0..=15_u8)?;
+    // Floods go to everybody, the rest to us; now and then to somebody else.
+    let to_us = if choice <= 6 { MacAddr::BROADCAST } else { link_mac(link) };
+    let dst = if u.ratio(1, 16)? { station(u)? } else { to_us };
+    let eth = EthHeader { dst, src: station(u)?, ethertype: ETHERTYPE.into() };
+    let mut out = eth.as_bytes().to_vec();
+    match choice {
+        0..=4 => {
+            for _ in 0..u.int_in_range(1..=3)? {
+                ogm(u, &eth, &mut out)?;
+            }
+        }
+        5 | 6 => {
+            let mut header = BcastHeader::new(station(u)?, u32::from(u.arbitrary::<u8>()?) << *u.choose(&[0, 4, 12])?);
+            header.ttl = ttl(u)?;
+            out.extend(header.as_bytes());
+            out.extend(client_frame(u)?);
+        }
+        7 | 8 => {
+            let mut header = UnicastHeader::new(station(u)?, u.int_in_range(0..=3)?);
+            header.ttl = ttl(u)?;
+            out.extend(header.as_bytes());
+            out.extend(client_frame(u)?);
+        }
+        9 => {
+            let mut header =
+                Unicast4Header::new(station(u)?, station(u)?, u.int_in_range(0..=3)?, u.int_in_range(0..=5)?);
+            header.unicast.ttl = ttl(u)?;
+            out.extend(header.as_bytes());
+            out.extend(client_frame(u)?);
+        }
+        10 => fragment(u, &mut out)?,
+        11 => {
+            let mut header = IcmpHeader::echo_request(station(u)?, station(u)?, u.arbitrary()?, u.arbitrary()?);
+            header.ttl = ttl(u)?;
+            header.msg_type = *u.choose(&[8, 8, 0, 3, 11, 15, 99])?;
+            header.rr_cur = *u.choose(&[0, 1, 15, 16, 255])?;
+            out.extend(header.as_bytes());
+            let len = out.len() + *u.choose(&[0, 8, 96, 1200])?;
+            out.resize(len, 0);
+        }
+        12 | 13 => {
+            let mut tvlvs = Vec::new();
+            let src = station(u)?;
+            match u.int_in_range(0..=5_u8)? {
+                0 => container(
+                    &mut tvlvs,
+                    kind::ROAM,
+                    1,
+                    Roam { client: client(u)?, vid: vid(u)?.to_wire().into() }.as_bytes(),
+                ),
+                1 => container(&mut tvlvs, u.arbitrary()?, u.arbitrary()?, &[0; 8]),
+                _ => {
+                    let flags = *u.choose(&[0x02, 0x12, 0x04, 0x14, 0x01, 0x17])?;
+                    table(u, flags, &mut tvlvs)?;
+                }
+            }
+            let mut header = UnicastTvlvHeader::new(station(u)?, src, tvlvs.len() as u16);
+            header.ttl = ttl(u)?;
+            out.extend(header.as_bytes());
+            out.extend(tvlvs);
+        }
+        14 => {
+            let kind = *u.choose(&[packet_type::ELP, packet_type::OGM2, packet_type::MCAST, 0x45, 0x7f, 2, 9])?;
+            out.extend([kind, VERSION]);
+            out.extend(u.bytes(u.len().min(40))?);
+        }
+        _ => out.extend(u.bytes(u.len().min(60))?),
+    }
+    // Damage, so that lengths do not always fit.
+    if u.ratio(1, 16)? {
+        let cut = u.int_in_range(0..=20_usize)?;
+        out.truncate(out.len().saturating_sub(cut));
+    }
+    Ok(out)
+}
+
+fn ttl(u: &mut Unstructured<'_>) -> Result<u8> {
+    Ok(*u.choose(&[50, 49, 2, 1, 0, 255])?)
+}
+
+fn ogm(u: &mut Unstructured<'_>, eth: &EthHeader, out: &mut Vec<u8>) -> Result<()> {
+    // Neighbours speak for themselves most of the time.
+    let orig = if u.ratio(1, 2)? { eth.src } else { station(u)? };
+    let seqno = u32::from(u.arbitrary::<u8>()?).wrapping_add(*u.choose(&[0, 0, 0, 0x10000, 0xffff_ff80])?);
+    let mut header = OgmHeader::new(orig, seqno, ttl(u)?);
+    header.tq = *u.choose(&[255, 200, 100, 10, 1, 0])?;
+    header.flags = *u.choose(&[0, 0, 1, 4, 5, 0xff])?;
+    if orig != eth.src {
+        header.prev_sender = station(u)?;
+    }
+    let mut tvlvs = Vec::new();
+    if u.ratio(3, 4)? {
+        let flags = if u.ratio(1, 16)? { u.arbitrary()? } else { tt::flags::OGM_DIFF };
+        table(u, flags, &mut tvlvs)?;
+        if u.arbitrary()? {
+            container(&mut tvlvs, kind::MESHWORK, meshwork::VERSION, Meshwork::new(u.arbitrary()?).as_bytes());
+        }
+    }
+    header.tvlv_len = (tvlvs.len() as u16).into();
+    if u.ratio(1, 32)? {
+        header.tvlv_len = u.arbitrary::<u16>()?.into();
+    }
+    out.extend(header.as_bytes());
+    out.extend(tvlvs);
+    Ok(())
+}
+
+/// A translation table container. Its checksums are those of its own clients as often as not.
+fn table(u: &mut Unstructured<'_>, flags: u8, out: &mut Vec<u8>) -> Result<()> {
+    let mut changes = Vec::new();
+    for _ in 0..u.int_in_range(0..=6)? {
+        let flags = *u.choose(&[0, 0, 0, 1, 3, 0x10, 0x30, 0xff])?;
+        changes.push(TtChange::new(client(u)?, vid(u)?, flags));
+    }
+    let mut vlans: Vec<(u16, u32)> = Vec::new();
+    for change in &changes {
+        let vid = Vid::from_wire(change.vid.get()).unwrap_or_default();
+        let crc = tt::entry_crc(change.addr, vid, change.flags);
+        match vlans.iter_mut().find(|(raw, _)| *raw == vid.to_wire()) {
+            Some((_, sum)) => *sum ^= crc,
+            None => vlans.push((vid.to_wire(), crc)),
+        }
+    }
+    if u.ratio(1, 4)? {
+        vlans.push((u.arbitrary()?, u.arbitrary()?));
+    }
+    let mut value = vec![flags, u.int_in_range(0..=3)?];
+    value.extend((vlans.len() as u16).to_be_bytes());
+    for (vid, crc) in vlans {
+        value.extend(crc.to_be_bytes());
+        value.extend(vid.to_be_bytes());
+        value.extend([0, 0]);
+    }
+    // A request names no clients.
+    if flags & tt::flags::REQUEST == 0 {
+        value.extend(changes.as_bytes());
+    }
+    container(out, kind::TT, 1, &value);
+    Ok(())
+}
+
+fn container(out: &mut Vec<u8>, kind: u8, version: u8, value: &[u8]) {
+    let start = out.len();
+    out.resize(start + 4 + value.len(), 0);
+    let written = emit(&mut out[start..], kind, version, value).map(|rest| rest.len());
+    assert_eq!(written, Ok(0), "values here are even");
+}
+
+/// A piece of a unicast packet, so that two of them may make a whole one.
+fn fragment(u: &mut Unstructured<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let mut whole = UnicastHeader::new(station(u)?, u.int_in_range(0..=3)?).as_bytes().to_vec();
+    whole.extend(client_frame(u)?);
+    if u.ratio(1, 8)? {
+        whole[0] = u.arbitrary()?;
+    }
+    let pieces = u.int_in_range(1..=4_usize)?;
+    let no = u.int_in_range(0..=pieces - 1)?;
+    let size = whole.len().div_ceil(pieces);
+    // The tail has number 0.
+    let end = whole.len().saturating_sub(no * size);
+    let piece = &whole[end.saturating_sub(size)..end];
+    let total = if u.ratio(1, 8)? { u.arbitrary()? } else { whole.len() as u16 };
+    let mut header =
+        FragHeader::new(station(u)?, station(u)?, u.int_in_range(0..=9)?, total, no as u8, u.int_in_range(0..=7)?);
+    header.ttl = ttl(u)?;
+    out.extend(header.as_bytes());
+    out.extend(piece);
+    Ok(())
+}
