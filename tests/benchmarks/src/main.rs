@@ -117,6 +117,7 @@ fn measure(plan: &Plan) -> Result<ExitCode> {
         ]);
     }
     println!("\n{table}");
+    println!("note: {}", verdict.judged.join("; "));
     for missed in &verdict.missed {
         println!("missed: {missed}");
     }

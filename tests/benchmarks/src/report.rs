@@ -56,6 +56,8 @@ impl std::fmt::Display for Table {
 pub(crate) struct Verdict {
     /// What fell short.
     pub(crate) missed: Vec<String>,
+    /// Figures with a bound, in short.
+    pub(crate) judged: Vec<String>,
 }
 
 /// What a figure may be at most or must be at least.
@@ -88,7 +90,10 @@ impl Verdict {
             Bound::Most(limit) => (Some(limit), value <= limit),
             Bound::None => (None, true),
         };
-        let value = (value * 1000.0).round() / 1000.0;
+        let value = (value * 100.0).round() / 100.0;
+        if limit.is_some() {
+            self.judged.push(format!("{name}: {value} {unit}"));
+        }
         if !ok {
             self.missed.push(format!("{name}: {value} {unit}, wanted {bound}"));
         }

@@ -256,8 +256,8 @@ fn report(rounds: &[[Round; 2]], strict: bool, table: &mut Table, verdict: &mut 
             bound.to_string(),
             each.iter().map(|k| format!("{k:.0}")).collect::<Vec<_>>().join(" "),
         ]);
-        let name = format!("speed.overload, {size} bytes, {pressed:.1} times the peak offered");
-        verdict.figure(&name, kept, "% of peak", bound)?;
+        verdict.figure(&format!("speed.offered, {size} bytes"), pressed, "times the peak", Bound::None)?;
+        verdict.figure(&format!("speed.overload, {size} bytes"), kept, "% of peak", bound)?;
     }
     Ok(())
 }
