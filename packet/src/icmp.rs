@@ -52,7 +52,7 @@ pub struct IcmpHeader {
     pub uid: u8,
     /// Number of filled slots in a record route packet; reserved in others; subtype in TP.
     pub rr_cur: u8,
-    /// Counts requests; session in TP.
+    /// Counts requests; in TP the number of the run.
     pub seqno: U16,
 }
 const _: () = assert!(size_of::<IcmpHeader>() == IcmpHeader::LEN);
@@ -138,7 +138,7 @@ impl RecordRoute {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct TpHeader {
-    /// Common header: `rr_cur` is the subtype (0 message, 1 ack), `seqno` the session.
+    /// Common header: `rr_cur` is the subtype (0 message, 1 ack), `seqno` the number of the run.
     pub icmp: IcmpHeader,
     /// First byte carried (message) or next byte expected (ack).
     pub seqno: U32,
@@ -150,13 +150,13 @@ const _: () = assert!(size_of::<TpHeader>() == TpHeader::LEN);
 impl TpHeader {
     /// Bytes of the header.
     pub const LEN: usize = 28;
-    /// First sequence number of every session. Source: "Payload plane" section 9.
+    /// First sequence number of every run. Source: "Payload plane" section 9.
     pub const FIRST_SEQNO: u32 = 0xffff_f82f;
 
     /// A message (filler follows) or an ack as it is sent; `subtype` from [`tp_subtype`].
-    pub fn new(dst: MacAddr, orig: MacAddr, uid: u8, session: u16, subtype: u8, seqno: u32, timestamp: u32) -> Self {
+    pub fn new(dst: MacAddr, orig: MacAddr, uid: u8, run: u16, subtype: u8, seqno: u32, timestamp: u32) -> Self {
         let icmp =
-            IcmpHeader { msg_type: msg_type::TP, rr_cur: subtype, ..IcmpHeader::echo_request(dst, orig, uid, session) };
+            IcmpHeader { msg_type: msg_type::TP, rr_cur: subtype, ..IcmpHeader::echo_request(dst, orig, uid, run) };
         Self { icmp, seqno: seqno.into(), timestamp: timestamp.into() }
     }
 

@@ -18,7 +18,7 @@ pub enum PcapError {
     Magic,
     /// It is a pcapng file.
     Pcapng,
-    /// The frames in it are not Ethernet; see the registry of link types.
+    /// The frames in it are not Ethernet; the number is the one of the pcap format.
     LinkType(u16),
     /// The file ends inside its header or inside the record that starts at `offset`.
     Cut {

@@ -303,13 +303,13 @@ fn record_route(line: &mut Line<'_, '_>, route: &RecordRoute) -> fmt::Result {
 }
 
 fn throughput_meter(line: &mut Line<'_, '_>, tp: &TpHeader, filler: usize) -> fmt::Result {
-    let IcmpHeader { uid, seqno: session, rr_cur, .. } = tp.icmp;
+    let IcmpHeader { uid, seqno: run, rr_cur, .. } = tp.icmp;
     match rr_cur {
         tp_subtype::MESSAGE => line.write_str(" message")?,
         tp_subtype::ACK => line.write_str(" ack")?,
         other => write!(line, " subtype {other}")?,
     }
-    write!(line, " id {uid} session {:04x} seq {} time {}", session.get(), tp.seqno, tp.timestamp)?;
+    write!(line, " id {uid} run {:04x} seq {} time {}", run.get(), tp.seqno, tp.timestamp)?;
     if rr_cur == tp_subtype::ACK { Ok(()) } else { write!(line, " {filler} bytes") }
 }
 
