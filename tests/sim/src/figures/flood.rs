@@ -103,10 +103,15 @@ pub fn run(style: Style, seed: u64) -> Case {
             match style {
                 Style::Relayed => world.inject(4, LinkId(0), &frame(port_mac(1, 0), &ogms)),
                 Style::Neighbours => {
+                    let newest = world.nodes[4]
+                        .live
+                        .as_ref()
+                        .and_then(|l| l.mesh.snapshot(world.now).links.first().map(|l| l.seqno.wrapping_sub(1)))
+                        .unwrap_or(0);
                     for ogm in &ogms {
                         let own = OgmHeader::new(ogm.orig, ogm.seqno.get(), 50);
-                        // The answer that makes the link look bidirectional.
-                        let mut echo = OgmHeader::new(port_mac(4, 0), rng.next_u32(), 49);
+                        // The answer that makes the link look as if it worked both ways.
+                        let mut echo = OgmHeader::new(port_mac(4, 0), newest, 49);
                         (echo.flags, echo.prev_sender) = (DIRECTLINK, port_mac(4, 0));
                         world.inject(4, LinkId(0), &frame(ogm.orig, &[own, echo]));
                     }

@@ -5,7 +5,7 @@ use sim::report::seed;
 
 #[test]
 fn after_every_storm_comes_a_working_mesh() {
-    let stories = std::env::var("SIM_STORMS").ok().and_then(|n| n.parse().ok()).unwrap_or(24);
+    let stories = std::env::var("SIM_STORMS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
     let failed: Vec<String> = (seed()..seed() + stories).filter_map(|s| storm::play(s).err()).collect();
     assert!(
         failed.is_empty(),
