@@ -2,7 +2,7 @@
 
 use crate::config::{LinkConfig, LinkId};
 use crate::time::{Duration, Instant};
-use crate::window::{WINDOW, Window};
+use crate::window::{WINDOW, Watch};
 use alloc::collections::{BTreeMap, VecDeque};
 use packet::MacAddr;
 
@@ -36,7 +36,7 @@ pub(crate) struct Neighbor {
     /// It runs Meshwork: it sent link-sensing OGMs.
     pub(crate) meshwork: bool,
     /// Own OGMs of this interface that it echoed; link-sensing ones count if it runs Meshwork.
-    pub(crate) echoes: Window,
+    pub(crate) echoes: Watch,
     /// How many more link-sensing OGMs of it are taken now.
     pub(crate) senses: Bucket,
     /// How many more unknown originators it may bring now.

@@ -9,7 +9,7 @@ use crate::config::LinkId;
 use crate::fib::{NextHop, Table};
 use crate::link::PURGE_AFTER;
 use crate::time::Instant;
-use crate::window::{ResetGuard, Stream, Window};
+use crate::window::{ResetGuard, Stream, Watch, Window};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::MacAddr;
@@ -53,7 +53,7 @@ pub(crate) struct Way {
     pub(crate) window: Window,
     /// The same with link-sensing OGMs in between; what the link's quality is computed from where
     /// the neighbour is the originator.
-    pub(crate) heard: Window,
+    pub(crate) heard: Watch,
     /// Newest link-sensing number.
     pub(crate) last_sense: Option<u32>,
     qualities: Vec<Quality>,
@@ -92,7 +92,7 @@ impl Way {
             hop,
             last_seen: now,
             window: Window::default(),
-            heard: Window::default(),
+            heard: Watch::default(),
             last_sense: None,
             qualities: Vec::new(),
         }

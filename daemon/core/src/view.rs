@@ -1,11 +1,11 @@
 //! Builds the [`Snapshot`] that people and programs see.
 
 use crate::fib::{NextHop, Table};
-use crate::iv::tq::LinkQuality;
 use crate::mesh::Mesh;
 use crate::originator::Originator;
 use crate::snapshot::{GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot};
 use crate::time::{Duration, Instant};
+use crate::window::Watch;
 use alloc::string::String;
 use alloc::vec::Vec;
 use packet::MacAddr;
@@ -47,16 +47,16 @@ impl Mesh {
             for (addr, n) in &link.neighbors {
                 let hop = NextHop { link: link.id, neigh: *addr };
                 let way = self.originators.get(addr).and_then(|o| o.way(hop));
-                let received = way.map_or(0, |w| w.heard.count());
-                let quality = LinkQuality { echoes: n.echoes.count(), received };
+                let heard = way.map_or_else(Watch::default, |w| w.heard);
+                let quality = self.link_quality(hop, heard);
                 views.push(NeighborView {
                     link: link.id,
                     link_name: link.cfg.name.clone(),
                     addr: *addr,
                     originator: n.originator,
                     last_seen: now.since(n.last_seen),
-                    echo_count: quality.echoes,
-                    receive_count: received,
+                    echo_count: n.echoes.count(),
+                    receive_count: heard.count(),
                     tq: quality.through(u8::MAX, link.cfg.hop_penalty, None),
                     meshwork: n.meshwork,
                 });

@@ -55,6 +55,44 @@ impl Window {
     }
 }
 
+/// A window that knows how long it has been watching, up to its length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watch {
+    window: Window,
+    age: u8,
+}
+
+impl Watch {
+    /// Numbers that count as lost before a window has watched for long: few samples prove little.
+    const DOUBT: u32 = 6;
+
+    /// See [`Window::slide`].
+    pub fn slide(&mut self, diff: i32, mark: bool) {
+        self.window.slide(diff, mark);
+        if diff > 0 {
+            // At most 64, see below.
+            self.age = (u32::from(self.age) + diff.unsigned_abs().min(WINDOW)).min(WINDOW) as u8;
+        }
+    }
+
+    /// See [`Window::mark`].
+    pub fn mark(&mut self, back: u32) {
+        self.window.mark(back);
+    }
+
+    /// How many numbers were noted, 0 to 64.
+    pub const fn count(self) -> u8 {
+        self.window.count()
+    }
+
+    /// How many of 64 will be noted, judged by those watched so far; [`Watch::count`] once 58 were.
+    pub fn expected(self) -> u8 {
+        let watched = u32::from(self.age) + Self::DOUBT;
+        // At most `count` is noted of `age` watched, so this is at most 64.
+        if watched >= WINDOW { self.count() } else { (u32::from(self.count()) * WINDOW / watched) as u8 }
+    }
+}
+
 /// Protection against numbers from nowhere: a large jump is taken for a restart, once in 30 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResetGuard(Option<Instant>);
@@ -126,6 +164,24 @@ mod tests {
         assert_eq!(w.count(), 1);
         assert!(w.slide(-64, false), "a jump back is a restart");
         assert_eq!(w.count(), 0);
+    }
+
+    #[test]
+    fn few_samples_prove_little() {
+        let mut w = Watch::default();
+        let mut seen = std::vec::Vec::new();
+        for _ in 0..64 {
+            w.slide(1, true);
+            seen.push(w.expected());
+        }
+        assert_eq!((seen[0], seen[1], seen[9], seen[57], seen[63]), (9, 16, 40, 58, 64));
+        assert!(seen.is_sorted());
+        let mut half = Watch::default();
+        for i in 0..200 {
+            half.slide(1, i % 2 == 0);
+            assert!(half.expected() <= 33);
+        }
+        assert_eq!(half.expected(), 32);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::link::{Bucket, Neighbor};
 use crate::mesh::Mesh;
 use crate::originator::{Note, Originator, table_index};
 use crate::time::{Duration, Instant};
-use crate::window::{WINDOW, Window, distance};
+use crate::window::{WINDOW, Watch, distance};
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::consts::TTL;
@@ -157,8 +157,8 @@ impl Mesh {
         // A jump is a neighbour that started again.
         way.heard.slide(if (1..WINDOW as i32).contains(&diff) { diff } else { 1 }, true);
         way.last_sense = Some(seqno);
-        let received = way.heard.count();
-        let quality = LinkQuality { echoes: self.echo_count(hop), received };
+        let heard = way.heard;
+        let quality = self.link_quality(hop, heard);
         for i in 0..self.tables.len() {
             let Some(&table) = self.tables.get(i) else { break };
             let same = table == Table::Link(hop.link);
@@ -198,7 +198,7 @@ impl Mesh {
                 last_seen: now,
                 originator: None,
                 meshwork: false,
-                echoes: Window::default(),
+                echoes: Watch::default(),
                 senses: Bucket::new(SENSES.0, SENSES.1, now),
                 originators: Bucket::new(burst, rate, now),
             },
@@ -291,20 +291,20 @@ impl Mesh {
         let h = ogm.header;
         let Some(link) = self.links.get(&hop.link) else { return };
         let (wifi, link_penalty) = (link.cfg.wifi, link.cfg.hop_penalty);
-        let received = self
+        let heard = self
             .originators
             .get_mut(&hop.neigh)
             .and_then(|o| {
                 o.last_seen = now;
                 o.ways.iter_mut().find(|w| w.hop == hop)
             })
-            .map_or(0, |w| {
+            .map_or_else(Watch::default, |w| {
                 if direct {
                     w.last_seen = now;
                 }
-                w.heard.count()
+                w.heard
             });
-        let quality = LinkQuality { echoes: self.echo_count(hop), received };
+        let quality = self.link_quality(hop, heard);
         let relay_routers: Vec<bool> = self.tables.iter().map(|&t| self.relay_has_route(hop.neigh, t)).collect();
         for i in 0..self.tables.len() {
             let Some(&table) = self.tables.get(i) else { break };
@@ -354,6 +354,18 @@ impl Mesh {
 
     fn relay_has_route(&self, neigh: MacAddr, table: Table) -> bool {
         self.originators.get(&neigh).is_some_and(|o| o.router(table).is_some())
+    }
+
+    /// What is known of the link to a neighbour. IV takes every OGM that a young link had no time
+    /// to carry for lost; with the fast start we judge it by those that it could carry.
+    pub(crate) fn link_quality(&self, hop: NextHop, heard: Watch) -> LinkQuality {
+        let neighbor = self.links.get(&hop.link).and_then(|l| l.neighbors.get(&hop.neigh));
+        let echoes = neighbor.map_or_else(Watch::default, |n| n.echoes);
+        if self.cfg.fast_start {
+            LinkQuality { echoes: echoes.expected(), received: heard.expected() }
+        } else {
+            LinkQuality { echoes: echoes.count(), received: heard.count() }
+        }
     }
 
     pub(crate) fn echo_count(&self, hop: NextHop) -> u8 {
