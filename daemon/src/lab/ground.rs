@@ -49,6 +49,9 @@ pub(crate) fn prepare() -> Result<Rights> {
         Ok(()) => Rights::Own,
         Err(Errno::EPERM) => enter_user_namespace()?,
         Err(Errno::EINVAL) => bail!("this kernel has no network namespaces; it needs CONFIG_NET_NS"),
+        Err(Errno::ENOSPC) => {
+            bail!("the limit of network namespaces is reached\nRaise it: sysctl user.max_net_namespaces=1000")
+        }
         Err(e) => bail!("cannot make a network namespace: {e}"),
     };
     check_tun()?;

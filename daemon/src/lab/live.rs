@@ -109,7 +109,7 @@ impl Live {
         };
         let interrupted = live.until_stopped(channels, from_transfers, from_watch).await;
         let report = live.report();
-        live.world.end();
+        live.world.end().await;
         Ok(Ending { report, interrupted: interrupted? })
     }
 

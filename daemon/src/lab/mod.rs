@@ -37,7 +37,7 @@ mod transfer;
 mod watch;
 mod world;
 
-pub use options::{Action, MediumKind, Options, help};
+pub use options::{Action, MediumKind, Options};
 pub use remote::Request;
 
 use anyhow::{Context, Result};
@@ -58,11 +58,9 @@ use tokio::sync::mpsc;
 /// What is missing on this machine and how to get it, or what is wrong with the request.
 pub fn main(action: Action) -> Result<ExitCode> {
     match action {
-        Action::Help => print(&help())?,
-        Action::Run(options) => return run(options),
-        Action::Ask { dir, json, request } => ask(dir.as_deref(), json, &request)?,
+        Action::Run(options) => run(options),
+        Action::Ask { dir, json, request } => ask(dir.as_deref(), json, &request).map(|()| ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn run(options: Options) -> Result<ExitCode> {

@@ -1,6 +1,7 @@
-//! What the lab can be asked, on its command line.
+//! What the lab can be asked, on its command line. Which flags there are and what they do is told by
+//! the table of the program ([`crate::args::table`]); here their values are checked.
 
-use super::topology::{SHAPES, check_name};
+use super::topology::check_name;
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -93,8 +94,6 @@ pub enum Action {
         /// What is asked.
         request: super::remote::Request,
     },
-    /// Print [`HELP`].
-    Help,
 }
 
 impl Action {
@@ -117,7 +116,6 @@ impl Action {
             };
             match arg {
                 Value(word) => words.push(word.string()?),
-                Short('h') | Long("help") => return Ok(Self::Help),
                 Long("dir") => options.dir = Some(parser.value()?.into()),
                 Long("json") => options.json = true,
                 Long("to") => to.extend(parser.value()?.string()?.split(',').map(str::to_owned)),
@@ -224,50 +222,6 @@ fn duration(parser: &mut lexopt::Parser, flag: &str) -> Result<Duration> {
     use lexopt::ValueExt;
     let text = parser.value()?.string()?;
     config::units::parse_duration(&text).with_context(|| format!("{flag} {text}: expected a time like 30s or 500ms"))
-}
-
-/// Help text.
-pub fn help() -> String {
-    format!(
-        "\
-Build a neighbourhood of nodes on this machine and watch it work.
-
-Usage: meshwork lab [OPTIONS]
-       meshwork lab COMMAND          talk to the lab that runs, from another terminal
-
-Every node is the real daemon in its own network namespace. Clients behind some of them ping
-each other and transfer data. Runs as root, or as an ordinary user where the system allows it.
-
-Options:
-  --nodes N            nodes of the default shape, a ladder (default 6)
-  --topology SHAPE     {SHAPES},
-                       or a NetJSON NetworkGraph file
-  --clients N|all      nodes with a client behind them (default 4, as far apart as possible)
-  --medium radio|veth  simulated radio channel, or veth pairs for speed (default radio)
-  --loss SHARE         frames lost per link and direction, 0.0 to 1.0 (default 0.05)
-  --rate MBIT          rate of unicast frames (default 54; group frames and acknowledgements: 6)
-  --seed N             seed of loss, back-off and random shapes (default 1)
-  --for TIME           end after this time, like 30s; exit status 0 only if every pair of
-                       clients was reachable
-  --json               print the summary as JSON; progress goes to standard error
-  --stagger TIME       time between the starts of two nodes (default 0)
-  --hop-penalty N      hop penalty of all nodes, 0 to 255; lower it beyond 30 hops
-  --no-fast-start      without the daemon's fast start
-  --no-tcp             without TCP transfers
-  --dir DIR            folder of sockets and logs (default /run/meshwork-lab for root, else
-                       meshwork-lab in $XDG_RUNTIME_DIR or the folder for temporary files)
-
-Commands, with --dir if the lab has one:
-  cut A B              cut the link between two nodes, silently, as a wall would
-  heal A B             undo it
-  add [--to A,B]       add a node with a client, in reach of these nodes (default: the last one)
-  kill NODE            kill -9 a node's daemon and switch its radio off
-  restart NODE         start it again (kill it before, if it runs)
-  tcp [FROM TO]        run a TCP transfer between two clients' nodes
-  status [--json]      what the lab shows
-  stop                 end the lab
-"
-    )
 }
 
 #[cfg(test)]

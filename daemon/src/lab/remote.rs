@@ -131,7 +131,12 @@ pub(crate) fn request(dir: &Path, request: &Request) -> Result<Value> {
     text.push(b'\n');
     stream.write_all(&text)?;
     let mut line = String::new();
-    BlockingReader::new(stream).read_line(&mut line).context("the lab does not answer")?;
+    let mut reader = BlockingReader::new(stream);
+    reader.read_line(&mut line).context("the lab does not answer")?;
+    if *request == Request::Stop {
+        // The connection ends with the lab, when all is cleared away.
+        let _ = reader.read_line(&mut String::new());
+    }
     match serde_json::from_str(&line).context("the lab ended before it answered")? {
         Answer::Done(value) => Ok(value),
         Answer::Error(text) => bail!("{text}"),

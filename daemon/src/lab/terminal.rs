@@ -134,9 +134,8 @@ fn restore() {
     let Some(before) = SAVED.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     // The terminal may be gone, with nobody left to see it.
     let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
-    let mut out = io::stdout();
-    let _ = out.write_all(LEAVE_SCREEN.as_bytes());
-    let _ = out.flush();
+    // Past the lock on standard output: another thread than the panicking one may hold it.
+    let _ = nix::unistd::write(io::stdout(), LEAVE_SCREEN.as_bytes());
 }
 
 /// The release build ends in a panic without running any destructor.

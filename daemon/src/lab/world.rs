@@ -195,13 +195,13 @@ impl World {
     }
 
     /// Ends all daemons in order: SIGTERM, then SIGKILL for those that take too long.
-    pub(crate) fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         for node in &self.nodes {
             node.terminate();
         }
         let patience = Instant::now() + Duration::from_secs(2);
         while Instant::now() < patience && self.nodes.iter().any(Node::running) {
-            std::thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
             for node in &mut self.nodes {
                 let _ = node.ended();
             }
