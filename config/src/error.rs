@@ -113,11 +113,5 @@ impl fmt::Display for LoadError {
     }
 }
 
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read(_, e) => Some(e),
-            Self::Bad(_) => None,
-        }
-    }
-}
+// The text says everything already; a source would make printers say it twice.
+impl std::error::Error for LoadError {}

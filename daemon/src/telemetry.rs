@@ -25,6 +25,12 @@ impl Telemetry {
         Ok(Self { filter: handle })
     }
 
+    /// Levels that nothing logs by.
+    #[cfg(test)]
+    pub(crate) fn detached(log: &Log) -> Self {
+        Self { filter: reload::Layer::new(targets(log)).1 }
+    }
+
     /// Logs by these levels from now on.
     pub fn set(&self, log: &Log) {
         if let Err(error) = self.filter.reload(targets(log)) {

@@ -1,4 +1,5 @@
 //! The command line: what the table promises, parser, help, manual page and completions keep.
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 use config::{Config, Overrides};
 use meshwork::args::table::{Command, FRAME_TYPE_NAMES, OVERRIDES, PROGRAM};
@@ -71,7 +72,12 @@ fn every_command_explains_itself() {
             assert_eq!(line.trim_end(), line, "{}: blanks at the end", command.name);
         }
         for flag in command.all_flags() {
-            assert!(help.contains(&format!("--{}", flag.long)), "--{} is missing in the help of {}", flag.long, command.name);
+            assert!(
+                help.contains(&format!("--{}", flag.long)),
+                "--{} is missing in the help of {}",
+                flag.long,
+                command.name
+            );
         }
         for below in command.commands {
             assert!(help.contains(&format!("\n  {}", below.name)), "{} is missing in the help", below.name);
@@ -161,7 +167,10 @@ fn mistakes_get_a_suggestion() {
         ("zzz", "unknown command \"zzz\"\nTry \"meshwork --help\"."),
         ("o --wacth", "unknown flag --wacth; did you mean --watch?\nTry \"meshwork originators --help\"."),
         ("o -Z", "unknown flag -Z\nTry \"meshwork originators --help\"."),
-        ("run --hop_penalty 3", "unknown flag --hop_penalty; did you mean --hop-penalty?\nTry \"meshwork run --help\"."),
+        (
+            "run --hop_penalty 3",
+            "unknown flag --hop_penalty; did you mean --hop-penalty?\nTry \"meshwork run --help\".",
+        ),
         (
             "-c 3 ping x",
             "unknown flag -c; it belongs behind a command, as in \"meshwork run -c\"\nTry \"meshwork --help\".",
@@ -172,7 +181,10 @@ fn mistakes_get_a_suggestion() {
         ("config chekc", "unknown command \"chekc\"; did you mean \"check\"?\nTry \"meshwork config --help\"."),
         ("help pnig", "unknown command \"pnig\"; did you mean \"ping\"?\nTry \"meshwork --help\"."),
         ("run --mtu", "missing argument for option '--mtu'\nTry \"meshwork run --help\"."),
-        ("run --no-fast-start=yes", "unexpected argument for option '--no-fast-start': \"yes\"\nTry \"meshwork run --help\"."),
+        (
+            "run --no-fast-start=yes",
+            "unexpected argument for option '--no-fast-start': \"yes\"\nTry \"meshwork run --help\".",
+        ),
     ] {
         assert_eq!(error(line), text, "{line}");
     }

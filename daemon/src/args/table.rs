@@ -228,7 +228,7 @@ const SETTINGS: &[Flag] = &[
         .offers(LEVELS),
 ];
 
-/// For each flag of [`SETTINGS`], dashes included, the setting of the file that it stands for, and
+/// For each flag of `run` that is a setting, dashes included, the setting of the file that it stands for, and
 /// what it says if it takes no value. `--interface` is not here, it makes `[[link]]`s.
 pub const OVERRIDES: &[(&str, &str, Option<&str>)] = &[
     ("--mesh", "mesh.name", None),

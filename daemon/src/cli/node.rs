@@ -134,3 +134,125 @@ impl Reloads {
         Ok(changes.iter().map(ToString::to_string).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunSetup;
+
+    /// A node that was started with a file, and what its main loop was told since.
+    struct World {
+        file: PathBuf,
+        reloads: Option<Reloads>,
+        told: watch::Receiver<About>,
+        asked: mpsc::Receiver<ControlRequest>,
+    }
+
+    impl World {
+        fn new(name: &str, text: &str) -> Self {
+            let file = std::env::temp_dir().join(format!("meshwork-{name}-{}.toml", std::process::id()));
+            std::fs::write(&file, text).unwrap();
+            let source = Source { file: Some(file.clone()), overrides: Overrides::default() };
+            let config = source.load().unwrap();
+            let about = About { setup: Arc::new(run_setup(&config)), config: ConfigView::default() };
+            let (tell, told) = watch::channel(about);
+            let (ask, asked) = mpsc::channel(4);
+            // Only one test of this program may start the log; the handle works without, too.
+            let telemetry = Telemetry::detached(&config.log);
+            Self { file, reloads: Some(Reloads { source, config, telemetry, tell, ask }), told, asked }
+        }
+
+        /// Sends a real SIGHUP with the file changed; the main loop answers `answer`. Returns
+        /// what status shows then, and what the main loop was given.
+        fn reload(&mut self, text: &str, answer: Result<String, String>) -> (Reload, Option<RunSetup>) {
+            std::fs::write(&self.file, text).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let hangup = signal(SignalKind::hangup()).unwrap();
+                let follow = self.reloads.take().unwrap().follow(hangup);
+                nix::sys::signal::raise(nix::sys::signal::Signal::SIGHUP).unwrap();
+                let mut given = None;
+                let told = &mut self.told;
+                let asked = &mut self.asked;
+                tokio::select! {
+                    () = follow => panic!("signals came to an end"),
+                    () = async {
+                        loop {
+                            tokio::select! {
+                                done = told.changed() => break done.unwrap(),
+                                Some(ControlRequest::Configure(setup, to)) = asked.recv() => {
+                                    given = Some(*setup);
+                                    to.send(answer.clone()).unwrap();
+                                }
+                            }
+                        }
+                    } => {}
+                }
+                let about = told.borrow().clone();
+                (about.config.reload.unwrap(), given)
+            })
+        }
+    }
+
+    impl Drop for World {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.file);
+        }
+    }
+
+    const START: &str = "[[link]]\ninterface = \"a\"\n";
+
+    #[test]
+    fn a_good_file_is_taken_in() {
+        let mut world = World::new("good", START);
+        let text = format!("{START}hop_penalty = 7\n[mesh]\nhop_penalty = 15\nname = \"bat0\"\n");
+        let (reload, given) = world.reload(&text, Ok("new: routing".into()));
+        assert_eq!(
+            reload.changes,
+            [
+                "mesh.name: \"mesh0\" -> \"bat0\" (after a restart)",
+                "mesh.hop_penalty: 30 -> 15",
+                "link a hop_penalty: 0 -> 7"
+            ]
+        );
+        assert_eq!(reload.error, None);
+        let given = given.unwrap();
+        assert_eq!((given.mesh_name.as_str(), given.mesh.hop_penalty, given.links[0].hop_penalty), ("mesh0", 15, 7));
+        assert_eq!(*world.told.borrow().setup, given);
+    }
+
+    #[test]
+    fn a_bad_file_changes_nothing_and_is_named() {
+        let mut world = World::new("bad", START);
+        let before = world.told.borrow().setup.clone();
+        let (reload, given) = world.reload("[mesh]\nmtu = 1\n", Ok(String::new()));
+        let error = reload.error.unwrap();
+        assert!(error.contains(":2:7: mesh.mtu: found 1, allowed: a whole number from 68 to 65535"), "{error}");
+        assert_eq!((given, reload.changes.len()), (None, 0));
+        assert_eq!(world.told.borrow().setup, before);
+    }
+
+    #[test]
+    fn a_file_without_hard_interfaces_is_refused() {
+        let mut world = World::new("empty", START);
+        let (reload, given) = world.reload("", Ok(String::new()));
+        assert_eq!((reload.error.as_deref(), given), (Some("no hard interface would be left"), None));
+    }
+
+    #[test]
+    fn what_the_main_loop_refuses_does_not_hold() {
+        let mut world = World::new("loop", START);
+        let before = world.told.borrow().setup.clone();
+        let (reload, given) = world.reload(&format!("{START}[mesh]\nmtu = 9000\n"), Err("too large".into()));
+        assert!(given.is_some());
+        assert_eq!(reload.error.as_deref(), Some("too large"));
+        assert_eq!(world.told.borrow().setup, before);
+    }
+
+    #[test]
+    fn an_unchanged_file_bothers_nobody() {
+        let mut world = World::new("same", START);
+        let (reload, given) = world.reload(&format!("# a comment\n{START}"), Ok(String::new()));
+        assert_eq!((reload.changes.len(), reload.error, given), (0, None, None));
+    }
+}

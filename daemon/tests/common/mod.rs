@@ -1,0 +1,202 @@
+//! A made-up node for tests of the control socket and of the commands that ask over it.
+#![allow(missing_docs, unreachable_pub, dead_code, reason = "shared by test programs that each use a part")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "test code")]
+
+use mesh_core::snapshot::{
+    GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot,
+};
+use mesh_core::{Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, LinkId, MeshConfig};
+use meshwork::control::About;
+use meshwork::control::protocol::{ConfigView, Reload};
+use meshwork::io::{IoCounters, PortCounters};
+use meshwork::run::{ControlRequest, LinkSetup, NodeSnapshot, RunSetup};
+use packet::{MacAddr, Vid};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+pub fn mac(last: u8) -> MacAddr {
+    MacAddr([2, 0, 0, 0, 0, last])
+}
+
+/// A folder for sockets that is gone afterwards.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("meshwork-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn setup() -> RunSetup {
+    let link = |name: &str, hop_penalty| LinkSetup { name: name.into(), hop_penalty, wifi: None, portable: false };
+    RunSetup {
+        mesh_name: "mesh0".into(),
+        links: vec![link("wlan0", 5), link("eth0", 0), link("eth1", 0)],
+        mesh: MeshConfig::new(MacAddr::ZERO),
+        host_mac: None,
+        host_mtu: None,
+        up: true,
+        state_dir: None,
+    }
+}
+
+pub fn snapshot(clients: u32) -> NodeSnapshot {
+    let mut counters = Counters::default();
+    counters.add(Count::Tx, 7);
+    counters.drop(DropReason::Ttl);
+    let mut plane = Counters::default();
+    plane.add(Count::Tx, 1);
+    let path = |neigh, tq, best| PathView { neigh, link: LinkId(0), link_name: "wlan0".into(), tq, best };
+    let client = |addr, originator, best| GlobalClientView {
+        addr,
+        vid: Vid::UNTAGGED,
+        originator,
+        best,
+        ttvn: 3,
+        last_ttvn: 4,
+        crc: 0xdead_beef,
+        roaming: false,
+        temporary: true,
+        wifi: true,
+        isolated: false,
+    };
+    let many = (0..clients).map(|i| client(MacAddr([6, 0, 0, (i >> 16) as u8, (i >> 8) as u8, i as u8]), mac(2), true));
+    let named = [client(mac(50), mac(2), true), client(mac(50), mac(3), false)];
+    let mesh = Snapshot {
+        originator: mac(1),
+        host_mac: mac(100),
+        ttvn: 9,
+        uptime: Duration::from_millis(61_500),
+        links: vec![LinkView {
+            id: LinkId(0),
+            name: "wlan0".into(),
+            mac: mac(1),
+            mtu: 1532,
+            wifi: true,
+            primary: true,
+            seqno: 1,
+        }],
+        neighbors: vec![NeighborView {
+            link: LinkId(0),
+            link_name: "wlan0".into(),
+            addr: mac(20),
+            originator: Some(mac(2)),
+            last_seen: Duration::from_millis(1204),
+            echo_count: 60,
+            receive_count: 62,
+            tq: 240,
+            meshwork: true,
+        }],
+        originators: vec![
+            OriginatorView {
+                addr: mac(2),
+                last_seen: Duration::from_millis(300),
+                paths: vec![path(mac(20), 240, true), path(mac(21), 17, false)],
+                ttvn: 4,
+                clients: 1,
+                meshwork: true,
+            },
+            OriginatorView {
+                addr: mac(4),
+                last_seen: Duration::from_secs(150),
+                paths: vec![],
+                ttvn: 0,
+                clients: 0,
+                meshwork: false,
+            },
+        ],
+        local_clients: vec![local(mac(100), Vid::UNTAGGED, true), local(mac(101), Vid::tagged(7), false)],
+        global_clients: named.into_iter().chain(many).collect(),
+        counters,
+    };
+    let io = IoCounters {
+        links: vec![("wlan0".into(), PortCounters { rx_frames: 12, ..PortCounters::default() })],
+        ..IoCounters::default()
+    };
+    NodeSnapshot {
+        mesh_name: "mesh0".into(),
+        host_mtu: 1500,
+        mesh,
+        plane,
+        io,
+        refused: vec![("eth0".into(), "it is a port of the bridge br-lan".into())],
+        pid: 42,
+        version: "9.9.9",
+        rss_bytes: 4096,
+    }
+}
+
+pub fn local(addr: MacAddr, vid: Vid, permanent: bool) -> LocalClientView {
+    LocalClientView {
+        addr,
+        vid,
+        last_seen: Duration::from_millis(2500),
+        permanent,
+        new: !permanent,
+        pending: false,
+        roamed: false,
+        wifi: false,
+        isolated: false,
+        crc: 0x0000_00ff,
+    }
+}
+
+/// Answers like a main loop: echoes to `mac(2)` come back, others do not.
+pub async fn fake_node(mut asked: mpsc::Receiver<ControlRequest>, clients: u32) {
+    while let Some(request) = asked.recv().await {
+        match request {
+            ControlRequest::Snapshot(to) => {
+                let _ = to.send(snapshot(clients));
+            }
+            ControlRequest::Echo(echo, to) if echo.dst == mac(2) => {
+                let route = if echo.record_route { vec![mac(1), mac(2), mac(1)] } else { vec![] };
+                let from = if echo.ttl == 1 { mac(3) } else { mac(2) };
+                let answer = EchoAnswer {
+                    from,
+                    uid: echo.uid,
+                    seqno: echo.seqno,
+                    ttl: 49,
+                    ttl_exceeded: echo.ttl == 1,
+                    route,
+                    rtt: Some(Duration::from_micros(1234)),
+                };
+                to.send(answer).await.unwrap();
+            }
+            // Dropping the sender is what the loop does with a request that is too old.
+            ControlRequest::Echo(_, to) => {
+                tokio::spawn(async move { to.closed().await });
+            }
+            ControlRequest::Subscribe(to) => {
+                tokio::spawn(async move {
+                    for event in [
+                        Event::NeighborNew { link: LinkId(0), neigh: mac(20) },
+                        Event::OriginatorNew(mac(2)),
+                        Event::ClientRoamed { client: mac(50), vid: Vid::tagged(7), to_us: true },
+                        Event::TableFull("originators"),
+                    ] {
+                        to.send(event).await.unwrap();
+                    }
+                    to.closed().await;
+                });
+            }
+            ControlRequest::Configure(..) => panic!("nobody configures over the socket"),
+        }
+    }
+}
+
+pub fn about() -> About {
+    let reload = Reload { at: 5, changes: vec![], error: Some("m.toml:1:1: nonsense".into()) };
+    About {
+        setup: Arc::new(setup()),
+        config: ConfigView { file: Some("/etc/meshwork.toml".into()), reload: Some(reload) },
+    }
+}
