@@ -192,12 +192,6 @@ impl Plane {
             let Some(current) = current else { return Verdict::Drop(Drop::UnknownOriginator) };
             let outdated = head.ttvn.wrapping_sub(current) > 128;
             if outdated && !self.readdress(head, inner.dst, inner.vid, local) {
-                // Its old node knows better where a client went that has left; the kernel drops
-                // the packet here and the client is unreachable until it is announced anew.
-                let left = |at: crate::fib::ClientAt| at.orig == head.dest && at.roaming;
-                if !mine && self.fib.client(inner.dst, inner.vid).is_some_and(left) {
-                    return Verdict::Forward(head.dest);
-                }
                 if mine && local == Some(LocalState::Active) {
                     (head.dest, head.ttvn) = (self.fib.own, current);
                 } else {
@@ -208,15 +202,19 @@ impl Plane {
         if self.fib.is_own(head.dest) { Verdict::Deliver } else { Verdict::Forward(head.dest) }
     }
 
-    /// Sends the packet to where the client is now; false if that is unknown or no change.
+    /// Sends the packet to where the client is now; false if that is unknown.
+    ///
+    /// The kernel drops an outdated packet whose client is still where it goes, or has announced
+    /// its leaving but not its arrival. We let it pass: in the first case the destination is right,
+    /// in the second the old node knows best.
     fn readdress(&self, head: &mut UnicastHeader, client: MacAddr, vid: Vid, local: Option<LocalState>) -> bool {
         if local == Some(LocalState::Active) {
             (head.dest, head.ttvn) = (self.fib.own, self.fib.ttvn);
             return true;
         }
         let Some(at) = self.fib.client(client, vid) else { return false };
-        if at.orig == head.dest {
-            return false;
+        if at.orig == head.dest && at.roaming {
+            return true;
         }
         let Some(ttvn) = self.fib.ttvn_of(at.orig) else { return false };
         (head.dest, head.ttvn) = (at.orig, ttvn);

@@ -118,6 +118,9 @@ impl Mesh {
         }
         self.note_originator(h.orig, hop, direct, now)?;
         let status = self.note_seqno(h, hop, now)?;
+        if direct && ttl <= SENSE_TTL && ogm.tvlvs.is_empty() {
+            self.forget_clients_of_secondary(h.orig);
+        }
         self.rank_and_forward(Heard { ogm, hop, direct, status, ttl }, now);
         Ok(())
     }

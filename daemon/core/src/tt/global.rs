@@ -51,7 +51,11 @@ pub(crate) struct Table {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Vlan {
+    /// Clients listed.
     count: usize,
+    /// Those of them that are announced: neither roaming nor only seen in a packet.
+    announced: usize,
+    /// CRC of the announced ones.
     crc: u32,
 }
 
@@ -61,13 +65,14 @@ impl Table {
         self.vlans.get(&vid).map_or(0, |v| v.crc)
     }
 
-    /// VLANs with clients.
-    pub(crate) fn vlans(&self) -> impl Iterator<Item = (Vid, u32)> + '_ {
-        self.vlans.iter().map(|(vid, v)| (*vid, v.crc))
+    /// True if an announced client is in the VLAN.
+    pub(crate) fn announces(&self, vid: Vid) -> bool {
+        self.vlans.get(&vid).is_some_and(|v| v.announced > 0)
     }
 
+    /// VLANs with announced clients.
     pub(crate) fn vlan_count(&self) -> usize {
-        self.vlans.len()
+        self.vlans.values().filter(|v| v.announced > 0).count()
     }
 }
 
@@ -128,7 +133,7 @@ impl Global {
                 return Ok(false);
             }
             let forget = (temp || e.temp) || roam || e.roam;
-            self.weigh(key);
+            self.unweigh(key);
             if forget {
                 self.unlist_all(key);
             }
@@ -166,7 +171,7 @@ impl Global {
         let roaming = flags & client::ROAM != 0;
         let Some(e) = self.entries.get(&key) else { return };
         let alone = e.at.len() == 1 && e.at.iter().all(|a| a.orig == orig);
-        self.weigh(key);
+        self.unweigh(key);
         match (roaming, here, alone) {
             (true, true, _) => self.unlist_all(key),
             (true, false, true) => {
@@ -183,7 +188,7 @@ impl Global {
     /// The client is with us now, but its old node does not know yet: packets of others are still
     /// to be redirected.
     pub(crate) fn mark_roaming(&mut self, key: Key, metric: Metric<'_>, now: Instant, out: &mut VecDeque<Output>) {
-        self.weigh(key);
+        self.unweigh(key);
         if let Some(e) = self.entries.get_mut(&key) {
             (e.roam, e.roam_at) = (true, now);
         }
@@ -193,19 +198,29 @@ impl Global {
 
     /// Forgets a client altogether.
     pub(crate) fn forget(&mut self, key: Key, metric: Metric<'_>, out: &mut VecDeque<Output>) {
-        self.weigh(key);
+        self.unweigh(key);
         self.unlist_all(key);
         self.publish(key, metric, out);
     }
 
-    /// Forgets all clients of an originator; its version is kept.
-    pub(crate) fn forget_originator(&mut self, orig: MacAddr, metric: Metric<'_>, out: &mut VecDeque<Output>) {
+    /// Forgets the clients of an originator; its version is kept. With `announced_only` those stay
+    /// that a table of the originator does not speak of: the roaming and the only seen.
+    pub(crate) fn forget_originator(
+        &mut self,
+        orig: MacAddr,
+        announced_only: bool,
+        metric: Metric<'_>,
+        out: &mut VecDeque<Output>,
+    ) {
         let Some(table) = self.tables.get_mut(&orig) else { return };
         table.known = false;
         table.last_diff.clear();
         let keys: Vec<Key> = table.keys.iter().copied().collect();
         for key in keys {
-            self.weigh(key);
+            if announced_only && self.entries.get(&key).is_some_and(|e| e.roam || e.temp) {
+                continue;
+            }
+            self.unweigh(key);
             self.unlist(key, orig);
             self.weigh(key);
             self.publish(key, metric, out);
@@ -240,16 +255,24 @@ impl Global {
         self.entries.get(&key)?.published
     }
 
-    /// Takes an entry's share into the checksums of its originators, or out again: XOR undoes
-    /// itself. Clients that roam or were never announced do not count. Source: section 3.
+    /// Takes an entry's share out of the checksums of its originators, before it changes.
+    fn unweigh(&mut self, key: Key) {
+        self.weigh_as(key, false);
+    }
+
+    /// Takes an entry's share into the checksums of its originators. Clients that roam or were
+    /// never announced do not count. Source: section 3.
     fn weigh(&mut self, key: Key) {
-        let Some(e) = self.entries.get(&key) else { return };
-        if e.roam || e.temp {
-            return;
-        }
+        self.weigh_as(key, true);
+    }
+
+    fn weigh_as(&mut self, key: Key, counts: bool) {
+        let Some(e) = self.entries.get(&key).filter(|e| !e.roam && !e.temp) else { return };
         for at in &e.at {
             if let Some(v) = self.tables.get_mut(&at.orig).and_then(|t| t.vlans.get_mut(&key.1)) {
+                // XOR undoes itself.
                 v.crc ^= entry_crc(key.0, key.1, at.sync);
+                v.announced = if counts { v.announced + 1 } else { v.announced - 1 };
             }
         }
     }
@@ -310,7 +333,7 @@ impl Global {
 
     /// True if counts, lists and checksums agree with the entries.
     pub(crate) fn is_consistent(&self) -> bool {
-        let mut vlans: BTreeMap<(MacAddr, Vid), (usize, u32)> = BTreeMap::new();
+        let mut vlans: BTreeMap<(MacAddr, Vid), (usize, usize, u32)> = BTreeMap::new();
         for (key, e) in &self.entries {
             if e.at.is_empty() {
                 return false;
@@ -322,16 +345,16 @@ impl Global {
                 let v = vlans.entry((at.orig, key.1)).or_default();
                 v.0 += 1;
                 if !e.roam && !e.temp {
-                    v.1 ^= entry_crc(key.0, key.1, at.sync);
+                    v.1 += 1;
+                    v.2 ^= entry_crc(key.0, key.1, at.sync);
                 }
             }
         }
         let listed: usize = self.entries.values().map(|e| e.at.len()).sum();
         listed == self.tables.values().map(|t| t.keys.len()).sum::<usize>()
-            && self
-                .tables
-                .iter()
-                .all(|(orig, t)| t.vlans.iter().all(|(vid, v)| vlans.remove(&(*orig, *vid)) == Some((v.count, v.crc))))
+            && self.tables.iter().all(|(orig, t)| {
+                t.vlans.iter().all(|(vid, v)| vlans.remove(&(*orig, *vid)) == Some((v.count, v.announced, v.crc)))
+            })
             && vlans.is_empty()
     }
 }

@@ -54,7 +54,7 @@ impl Mesh {
             if table.crc(vid) != vlan.crc.get() {
                 return false;
             }
-            matched += usize::from(table.vlans().any(|(v, _)| v == vid));
+            matched += usize::from(table.announces(vid));
         }
         table.vlan_count() <= matched
     }
@@ -111,9 +111,21 @@ impl Mesh {
 
     /// The way to an originator is lost: so are its clients, until it is heard again.
     pub(crate) fn forget_clients_of(&mut self, orig: MacAddr) {
+        self.forget_clients(orig, false);
+    }
+
+    /// An originator's own OGM came with the TTL of a secondary hard interface: whatever clients
+    /// it announced when it was its node's primary one are announced elsewhere now.
+    pub(crate) fn forget_clients_of_secondary(&mut self, orig: MacAddr) {
+        if self.global.tables.get(&orig).is_some_and(|t| !t.keys.is_empty()) {
+            self.forget_clients(orig, false);
+        }
+    }
+
+    pub(super) fn forget_clients(&mut self, orig: MacAddr, announced_only: bool) {
         // Which originator takes over a client is settled when its own announcement is heard.
         let metric = metric(&self.originators, Instant::ZERO);
-        self.global.forget_originator(orig, &metric, &mut self.out);
+        self.global.forget_originator(orig, announced_only, &metric, &mut self.out);
     }
 
     /// Ages clients, and chooses anew for those whom several originators serve.

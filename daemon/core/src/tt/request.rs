@@ -118,7 +118,7 @@ impl Mesh {
         }
         self.counters.add(Count::TtResponseRx, 1);
         if tt.header.flags & flags::FULL != 0 {
-            self.forget_clients_of(src);
+            self.forget_clients(src, true);
             self.apply_changes(src, tt.changes, tt.header.ttvn, now);
             self.global.table_mut(src).last_diff.clear();
         } else {

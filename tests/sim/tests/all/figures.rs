@@ -106,8 +106,8 @@ fn the_better_way_is_taken() {
         assert_eq!(case.loops, 0, "{case:?}");
         // Averages over five OGMs waver. Over a way that loses half of what comes back only a quarter
         // of the OGMs arrive, and five misses in a row put it out for a moment: 0.75^5 is 24 %.
-        // 10 against 20 % are 6 of 64 OGMs, two standard deviations.
-        let close = case.name.contains("asymmetric") || case.name.contains("20 %");
+        // 10 against 20 % are 6 of 64 OGMs, two standard deviations; 5 % against a second hop less.
+        let close = ["asymmetric", "20 %", " 5 %"].iter().any(|name| case.name.contains(name));
         let bar = if close { 650_000 } else { 850_000 };
         assert!(case.right >= bar, "{case:?}");
     }
