@@ -434,6 +434,7 @@ impl Node {
             self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
         }
         self.links.put_back(&mut self.watcher);
+        tracing::debug!(counters = ?self.plane.io_counters(), "counted");
         tracing::info!("stopped");
     }
 }

@@ -27,15 +27,23 @@ pub fn complete_client_frame(frame: &mut [u8]) -> bool {
     let Some(segment) = Segment::locate(client.ethertype, ip) else { return false };
     let Some(bytes) = ip.get_mut(segment.start..segment.end) else { return false };
     let Some(field) = bytes.get_mut(segment.checksum..segment.checksum + 2) else { return false };
-    field.fill(0);
-    let mut value = !fold(segment.pseudo_sum + sum(bytes));
-    if value == 0 && segment.protocol == UDP {
-        // Zero means "no checksum" in UDP. RFC 768.
-        value = 0xffff;
-    }
-    if let Some(field) = bytes.get_mut(segment.checksum..segment.checksum + 2) {
-        field.copy_from_slice(&value.to_be_bytes());
-    }
+    // What a sender leaves there is a sum over the pseudo header; it may be of the whole of
+    // several segments, so it is made anew.
+    field.copy_from_slice(&fold(segment.pseudo_sum).to_be_bytes());
+    complete(bytes, 0, segment.checksum)
+}
+
+/// Sums everything from `start` on, the sum over the pseudo header at `field` included, and puts
+/// the result there. False, and nothing written, if the field lies outside.
+pub fn complete(bytes: &mut [u8], start: usize, field: usize) -> bool {
+    let Some(counted) = bytes.get(start..) else { return false };
+    // Zero would mean "no checksum" in UDP (RFC 768); in TCP the two forms of zero are equal.
+    let value = match !fold(sum(counted)) {
+        0 => 0xffff_u16,
+        value => value,
+    };
+    let Some(field) = bytes.get_mut(field..field + 2) else { return false };
+    field.copy_from_slice(&value.to_be_bytes());
     true
 }
 
@@ -43,7 +51,6 @@ pub fn complete_client_frame(frame: &mut [u8]) -> bool {
 struct Segment {
     start: usize,
     end: usize,
-    protocol: u8,
     /// Offset of the checksum field from `start`.
     checksum: usize,
     pseudo_sum: u64,
@@ -81,25 +88,27 @@ impl Segment {
         };
         let len = end.checked_sub(start).filter(|_| end <= ip.len())?;
         let pseudo_sum = sum(addresses) + u64::from(protocol) + len as u64;
-        Some(Self { start, end, protocol, checksum, pseudo_sum })
+        Some(Self { start, end, checksum, pseudo_sum })
     }
 }
 
 /// Sum of the 16-bit big-endian words of `bytes`, an odd last byte padded with zero; fold it with
-/// [`fold`].
-fn sum(bytes: &[u8]) -> u64 {
+/// [`fold`] after adding up all parts. Every part but the last must have an even length.
+pub fn sum(bytes: &[u8]) -> u64 {
+    // In the machine's own order, which compilers turn into vector code; the result is swapped
+    // once. RFC 1071 section 2 (B).
     let (words, tail) = bytes.as_chunks::<4>();
-    let mut total: u64 = words.iter().map(|w| u64::from(u32::from_be_bytes(*w))).sum();
+    let mut total: u64 = words.iter().map(|w| u64::from(u32::from_ne_bytes(*w))).sum();
     let mut last = [0; 4];
     if let Some(to) = last.get_mut(..tail.len()) {
         to.copy_from_slice(tail);
     }
-    total += u64::from(u32::from_be_bytes(last));
-    total
+    total += u64::from(u32::from_ne_bytes(last));
+    u64::from(u16::from_be_bytes(fold(total).to_ne_bytes()))
 }
 
 /// Folds the carries of a sum into 16 bits.
-const fn fold(mut sum: u64) -> u16 {
+pub const fn fold(mut sum: u64) -> u16 {
     while sum >> 16 != 0 {
         sum = (sum >> 16) + (sum & 0xffff);
     }

@@ -9,6 +9,8 @@ pub mod pnet_port;
 pub mod pool;
 pub mod port;
 pub mod tap;
+pub mod tcp;
+pub mod vnet;
 
 pub use counters::{IoCounters, PortCounters};
 pub use packet_port::PacketPort;

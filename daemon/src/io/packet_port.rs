@@ -44,13 +44,11 @@ impl PacketPort {
     /// `PermissionDenied` without CAP_NET_RAW; `ENODEV`, `ENETDOWN` when the interface is gone or
     /// down.
     pub fn open(ifindex: u32) -> io::Result<Self> {
-        Ok(Self {
-            routing: open_lane(ifindex, Lane::Routing, ROUTING_BUFFER)?,
-            payload: open_lane(ifindex, Lane::Payload, PAYLOAD_BUFFER)?,
-            blocked: None,
-            priority: 0,
-            counters: PortCounters::default(),
-        })
+        // The kernel asks the socket opened last first, and clones a frame for every socket that
+        // takes it but the very last one asked. So payload is opened first.
+        let payload = open_lane(ifindex, Lane::Payload, PAYLOAD_BUFFER)?;
+        let routing = open_lane(ifindex, Lane::Routing, ROUTING_BUFFER)?;
+        Ok(Self { routing, payload, blocked: None, priority: 0, counters: PortCounters::default() })
     }
 
     fn set_priority(&mut self, priority: u8) {
