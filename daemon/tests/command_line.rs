@@ -379,6 +379,17 @@ fn bash_completes() {
     assert!(bash_offers("meshwork ping --count 3 --rec").contains(&"--record-route".to_owned()));
 }
 
+#[test]
+fn other_shells_can_read_theirs() {
+    for shell in ["zsh", "fish"] {
+        let script = args::complete::script(shell).unwrap();
+        // Test machines need not have them; where they are, they must be content.
+        if let Some((good, text)) = through(shell, &["-n"], &script) {
+            assert!(good && text.is_empty(), "{shell}: {text}");
+        }
+    }
+}
+
 #[cfg(feature = "lab")]
 #[test]
 fn the_lab_takes_every_flag_of_the_table() {

@@ -99,7 +99,7 @@ fn zsh() -> String {
     let mut out = String::from("#compdef meshwork\n# zsh completion for meshwork\n");
     for (path, command) in std::iter::once((Vec::new(), &PROGRAM)).chain(commands()) {
         let name: String = path.iter().map(|w| format!("_{w}")).collect();
-        let _ = writeln!(out, "_meshwork{name}() {{\n    local line state\n    _arguments -C \\");
+        let _ = writeln!(out, "_meshwork{name}() {{\n{ZSH_LOCALS}    _arguments -C \\");
         for flag in command.all_flags() {
             for spec in zsh_flag(flag) {
                 let _ = writeln!(out, "        {spec} \\");
@@ -111,21 +111,24 @@ fn zsh() -> String {
                 let help = zsh_text(operand.help);
                 let _ = writeln!(out, "        '{colons}{help}:{}' \\", zsh_action(operand.value));
             }
-            out.push_str("        && return\n}\n");
+            out.push_str("        && ret=0\n    return ret\n}\n");
             continue;
         }
         let list: Vec<String> =
             command.commands.iter().map(|c| format!("{}\\:\"{}\"", c.name, zsh_text(c.summary))).collect();
-        let _ = writeln!(out, "        '1:command:(({}))' \\\n        '*::argument:->rest' && return", list.join(" "));
+        let _ = writeln!(out, "        '1:command:(({}))' \\\n        '*::argument:->rest' && ret=0", list.join(" "));
         out.push_str("    case $state in rest) case $line[1] in\n");
         for below in command.commands {
-            let _ = writeln!(out, "        {}) _meshwork{name}_{} ;;", patterns(below), below.name);
+            let _ = writeln!(out, "        {}) _meshwork{name}_{} && ret=0 ;;", patterns(below), below.name);
         }
-        out.push_str("    esac ;; esac\n}\n");
+        out.push_str("    esac ;; esac\n    return ret\n}\n");
     }
     out.push_str("_meshwork \"$@\"\n");
     out
 }
+
+/// What `_arguments -C` sets.
+const ZSH_LOCALS: &str = "    local curcontext=\"$curcontext\" context state line ret=1\n    typeset -A opt_args\n";
 
 /// The specs of one flag: its long and its short form.
 fn zsh_flag(flag: &Flag) -> Vec<String> {

@@ -16,6 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const PROBES: usize = 3;
 /// Most hops of a traceroute. Source: batctl.
 const MAX_HOPS: u8 = 50;
+/// The node cuts off who is silent for a minute; slow pings come back instead.
+const RECONNECT: Duration = Duration::from_secs(30);
 /// What a client frame of Ethernet and IP would add; batctl prints it too.
 const OUTER: usize = 28;
 
@@ -100,6 +102,9 @@ pub(super) async fn ping(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
             break;
         }
         let seqno = u16::try_from(number % 65_536).unwrap_or(0);
+        if interval > RECONNECT && number > 1 {
+            client = Client::connect(&super::socket(args)).await?;
+        }
         let round = async {
             let begun = tokio::time::Instant::now();
             let ask =

@@ -32,6 +32,9 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
         return Err(UsageError::new(text).into());
     }
     let telemetry = Telemetry::start(&config.log)?;
+    // From here on signals wait for the loop instead of ending the process half-way.
+    let hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
+    let shutdown = run::termination().context("SIGTERM cannot be caught")?;
     let socket = ControlSocket::bind(&config.socket(), config.control.group.as_deref())?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -44,8 +47,6 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
         About { setup: Arc::new(run_setup(&config)), config: ConfigView { file: source.shown(), reload: None } };
     let setup = about.setup.as_ref().clone();
     let (tell, told) = watch::channel(about);
-    let hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
-    let shutdown = run::termination().context("SIGTERM cannot be caught")?;
     let server = tokio::spawn(Server::new(socket, ask.clone(), told).serve());
     let reloads = Reloads { source, config, telemetry, tell, ask };
     let reloads = tokio::spawn(reloads.follow(hangup));

@@ -74,7 +74,7 @@ impl Client {
     pub async fn next(&mut self) -> Result<Response, ClientError> {
         let mut line = Vec::new();
         if self.stream.read_until(b'\n', &mut line).await? == 0 {
-            return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, "it closed the connection").into());
         }
         let response: Response = serde_json::from_slice(&line)?;
         match response.error {

@@ -20,13 +20,18 @@ pub enum SocketError {
     #[error("there is no group {0:?} that the control socket could belong to")]
     Group(String),
     /// The system refused.
-    #[error("the control socket {} cannot be made: {error}", path.display())]
+    #[error("the control socket {} cannot be made: {error}{}", path.display(), advice(error))]
     Io {
         /// Where it should be.
         path: PathBuf,
         /// The refusal.
         error: io::Error,
     },
+}
+
+/// What helps against the refusal that people meet most.
+fn advice(error: &io::Error) -> &'static str {
+    if error.kind() == ErrorKind::PermissionDenied { ". Run it as root, or choose a place with --socket" } else { "" }
 }
 
 /// A bound control socket. Dropping it removes the file, and the directory if it was made for it
