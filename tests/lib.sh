@@ -5,7 +5,7 @@
 #
 # The sourcing script defines `step_NAME` functions, lists them in `steps` as lines
 # "NAME LIMIT_SECONDS what it shows", and calls `run_steps NAME...`. A step passes when its
-# function returns 0. A step may print one line "note: TEXT" for the table.
+# function returns 0. A step may print one line "in short: TEXT" for the table.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
@@ -65,7 +65,7 @@ run_steps() {
     took=$((SECONDS - started))
     # tee may still be writing the last lines.
     sleep 0.2
-    note=$(sed -n 's/^note: //p' "$logs/$name.log" | tail -n 1)
+    note=$(sed -n 's/^in short: //p' "$logs/$name.log" | tail -n 1)
     if [ $rc = 0 ]; then
       passed=$((passed + 1)) word=ok
     else

@@ -117,7 +117,7 @@ fn measure(plan: &Plan) -> Result<ExitCode> {
         ]);
     }
     println!("\n{table}");
-    println!("note: {}", verdict.judged.join("; "));
+    println!("in short: {}", verdict.judged.join("; "));
     for missed in &verdict.missed {
         println!("missed: {missed}");
     }
