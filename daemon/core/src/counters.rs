@@ -101,8 +101,6 @@ counted! {
         RecordRouteFull = "record_route_full",
         /// More requests than we answer.
         RateLimit = "rate_limit",
-        /// Both clients are isolated.
-        Isolated = "isolated",
         /// The interface it should leave by is down.
         LinkDown = "link_down",
         /// A packet type that this node does not speak yet.

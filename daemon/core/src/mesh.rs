@@ -42,6 +42,10 @@ const NEW_NEIGHBORS: (u32, u32) = (64, 8);
 const ICMP_BUDGET: (u32, u32) = (200, 100);
 /// People are told of a full table once in this time.
 const TABLE_FULL_EVERY: Duration = Duration::from_secs(60);
+/// People are told of a neighbour with the other algorithm once in this time ...
+const OTHER_EVERY: Duration = Duration::from_secs(3600);
+/// ... and of this many.
+const OTHER_MAX: usize = 64;
 
 /// A node's routing state.
 #[derive(Debug)]
@@ -74,6 +78,7 @@ pub struct Mesh {
     next_work: Instant,
     works: u32,
     told_full: BTreeMap<&'static str, Instant>,
+    told_other: BTreeMap<(LinkId, MacAddr), Instant>,
 }
 
 impl Mesh {
@@ -106,6 +111,7 @@ impl Mesh {
             next_work: now + WORKER,
             works: 0,
             told_full: BTreeMap::new(),
+            told_other: BTreeMap::new(),
             cfg: config,
             rng,
         };
@@ -357,10 +363,23 @@ impl Mesh {
             Some(packet_type::UNICAST_TVLV) => self.receive_unicast_tvlv(link, frame, now),
             Some(packet_type::FRAG) => self.receive_fragment(link, &frame, now),
             Some(packet_type::UNICAST_4ADDR) => self.receive_4addr(frame, now),
-            Some(packet_type::ELP | packet_type::OGM2) => Err(Drop::OtherAlgorithm),
+            Some(packet_type::ELP | packet_type::OGM2) => Err(self.other_algorithm(link, &frame, now)),
             Some(_) => Err(Drop::Unsupported),
             None => Err(Drop::Short),
         }
+    }
+
+    /// A neighbour runs B.A.T.M.A.N. V: we cannot understand each other, and people should know.
+    fn other_algorithm(&mut self, link: LinkId, frame: &Frame, now: Instant) -> Drop {
+        if let Ok((eth, _)) = EthHeader::parse(frame.bytes()) {
+            let neigh = eth.src;
+            self.told_other.retain(|_, at| now.since(*at) < OTHER_EVERY);
+            if self.told_other.len() < OTHER_MAX && !self.told_other.contains_key(&(link, neigh)) {
+                self.told_other.insert((link, neigh), now);
+                self.event(Event::OtherAlgorithm { link, neigh });
+            }
+        }
+        Drop::OtherAlgorithm
     }
 
     /// A client frame that the data plane could not decide: its source is unknown, or it is for a

@@ -2,8 +2,8 @@
 //! simulator is in `tests/sim`.
 
 use mesh_core::{
-    Count, Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
-    Plane, PlaneSink, drive,
+    Count, Counters, DataPlane, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh,
+    MeshConfig, Plane, PlaneSink, drive,
 };
 use packet::MacAddr;
 use std::collections::VecDeque;
@@ -196,6 +196,19 @@ fn without_fast_start_it_is_the_kernels_pace() {
     c.send(0, host(4), 100);
     assert_eq!(c.got(4), [100]);
     assert_eq!(c.nodes[2].mesh.snapshot(c.now).counters.count(Count::FastOgmTx), 0);
+}
+
+#[test]
+fn a_neighbour_with_the_other_algorithm_is_told_once() {
+    let mut c = Chain::new(2, 1560, |_| {});
+    let elp = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 9, 0x43, 5, 3, 15, 2, 0, 0, 0, 0, 9], &[0; 10]].concat();
+    let mut told = 0;
+    for _ in 0..3 {
+        let Node { mesh, side } = &mut c.nodes[0];
+        let input = Input::LinkRx(LinkId(1), Frame::copy_of(&elp));
+        drive(mesh, side, input, c.now, |e| told += usize::from(matches!(e, Event::OtherAlgorithm { .. })));
+    }
+    assert_eq!(told, 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Line, Mbit, flags, list};
 use crate::tvlv::tt::{Tt, TtChange, TtVlan, client, flags as tt_flags};
-use crate::tvlv::{Containers, Value, mcast, meshwork};
+use crate::tvlv::{Containers, Value, mcast};
 use crate::{MacAddr, Vid};
 use core::fmt::{self, Write};
 
@@ -61,11 +61,7 @@ fn one(line: &mut Line<'_, '_>, value: &Value<'_>) -> fmt::Result {
         }
         Value::Meshwork(ours) => {
             line.write_str("meshwork")?;
-            let known = ours.flags.get() & meshwork::flags::FAST_START;
-            if known != 0 {
-                line.write_str(" fast-start")?;
-            }
-            match ours.flags.get() & !meshwork::flags::FAST_START {
+            match ours.flags.get() {
                 0 => Ok(()),
                 unknown => write!(line, " 0x{unknown:04x}"),
             }

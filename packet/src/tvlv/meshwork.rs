@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! off 0  4  magic "Mwk1", so that another user of the number is not mistaken for us
-//! off 4  2  flags
+//! off 4  2  flags, none defined yet
 //! off 6  …  nothing today; readers ignore it
 //! ```
 
@@ -15,19 +15,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Version of the layout.
 pub const VERSION: u8 = 1;
 
-/// Flags of the value.
-pub mod flags {
-    /// Sends and understands the extra link-sensing OGMs of the fast start.
-    pub const FAST_START: u16 = 0x0001;
-}
-
 /// Value of the container, 6 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Meshwork {
     /// [`MESHWORK_MAGIC`].
     pub magic: [u8; 4],
-    /// See [`flags`].
+    /// None defined yet: zero when sent, ignored when received.
     pub flags: U16,
 }
 const _: () = assert!(size_of::<Meshwork>() == 6);
