@@ -256,8 +256,8 @@ impl Live {
         if self.reach.answered(probe, at).is_none() {
             return;
         }
-        if let (None, Some(after)) = (before, self.reach.complete_after()) {
-            self.note(format!("all clients reach each other after {:.1} s", after.as_secs_f64()));
+        if before.is_none() && self.reach.complete_after().is_some() {
+            self.note("all clients have reached each other".into());
         }
     }
 
@@ -489,7 +489,7 @@ impl Live {
             address: client.address.to_string(),
             mac: client_mac(place).to_string(),
         });
-        let routes = self.picture.routes(place).into_iter().map(|(to, next, tq)| RouteReport {
+        let routes = self.picture.routes(place).map(|(to, next, tq)| RouteReport {
             to: name(to),
             next: name(next),
             tq,
@@ -579,7 +579,8 @@ impl Lines {
 pub(crate) fn print_report(report: &Report) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let colour = out.is_terminal();
-    let view = View { width: 110, height: 200, colour, chosen: 0, footer: String::new() };
+    let width = Terminal::width().unwrap_or(110);
+    let view = View { width, height: 1000, colour, chosen: 0, footer: String::new() };
     for line in screen::render(report, &view) {
         writeln!(out, "{line}")?;
     }

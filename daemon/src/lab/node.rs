@@ -112,6 +112,24 @@ impl Node {
         Ok((mac, tap))
     }
 
+    /// Gives a node that is joined by wires an interface that never goes down, so that it keeps
+    /// its originator address whichever wire is cut. Nobody is at its other end.
+    ///
+    /// # Errors
+    /// The kernel cannot or will not make it.
+    pub(crate) fn add_home(&mut self) -> Result<()> {
+        let home = Interface { name: "home".into(), mac: mac(Kind::Wire, self.number, 0), wifi: false };
+        let nobody = VethEnd { name: "nobody", mac: mac(Kind::Wire, 0, self.number) };
+        add_veth(&mut self.netlink, home.end(), nobody, &self.namespace)?;
+        for name in ["home", "nobody"] {
+            let index = self.netlink.index_of(name)?.context("the new veth device is gone")?;
+            self.netlink.set_mtu(index, RADIO_MTU)?;
+            self.netlink.set_up(index, true)?;
+        }
+        self.interfaces.push(home);
+        Ok(())
+    }
+
     /// Joins two nodes by a veth pair.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub(crate) struct Route {
 #[derive(Debug, Default)]
 pub(crate) struct Picture {
     seen: BTreeMap<usize, Seen>,
+    /// Next hop and quality by destination, for each node: what was seen, in places.
+    routes: BTreeMap<usize, BTreeMap<usize, (usize, u8)>>,
     owners: BTreeMap<MacAddr, usize>,
 }
 
@@ -38,12 +40,24 @@ impl Picture {
 
     /// A daemon answered.
     pub(crate) fn update(&mut self, place: usize, seen: Seen) {
+        let mut routes = BTreeMap::new();
+        for (to, route) in &seen.routes {
+            let (Some(to), Some(next)) = (self.owners.get(to), self.owners.get(&route.next)) else { continue };
+            // A node with several hard interfaces is known by each; the best stands for it.
+            let known = routes.entry(*to).or_insert((*next, route.tq));
+            if route.tq > known.1 {
+                *known = (*next, route.tq);
+            }
+        }
+        routes.remove(&place);
+        self.routes.insert(place, routes);
         self.seen.insert(place, seen);
     }
 
     /// A daemon ended; nothing it said holds any more.
     pub(crate) fn forget(&mut self, place: usize) {
         self.seen.remove(&place);
+        self.routes.remove(&place);
     }
 
     /// What a daemon said last.
@@ -57,19 +71,8 @@ impl Picture {
     }
 
     /// Routes of a node: destination, next hop, quality; in order of places.
-    pub(crate) fn routes(&self, from: usize) -> Vec<(usize, usize, u8)> {
-        let routes = self.seen.get(&from).map(|seen| seen.routes.iter());
-        let known = |address: &MacAddr| self.owners.get(address).copied();
-        let mut all: Vec<_> = routes
-            .into_iter()
-            .flatten()
-            .filter_map(|(to, route)| Some((known(to)?, known(&route.next)?, route.tq)))
-            .filter(|(to, ..)| *to != from)
-            .collect();
-        // A node with several hard interfaces is known by each; the best stands for it.
-        all.sort_by_key(|(to, _, tq)| (*to, u8::MAX - tq));
-        all.dedup_by_key(|(to, ..)| *to);
-        all
+    pub(crate) fn routes(&self, from: usize) -> impl Iterator<Item = (usize, usize, u8)> {
+        self.routes.get(&from).into_iter().flatten().map(|(to, (next, tq))| (*to, *next, *tq))
     }
 
     /// The nodes a packet passes, both ends included; `None` where some node has no route, or
@@ -77,7 +80,7 @@ impl Picture {
     pub(crate) fn way(&self, from: usize, to: usize) -> Option<Vec<usize>> {
         let mut way = vec![from];
         while let Some(at) = way.last().copied().filter(|at| *at != to) {
-            let (_, next, _) = self.routes(at).into_iter().find(|(dst, ..)| *dst == to)?;
+            let (next, _) = *self.routes.get(&at)?.get(&to)?;
             if way.contains(&next) {
                 return None;
             }
@@ -117,7 +120,7 @@ mod tests {
         assert_eq!(picture.way(0, 2), Some(vec![0, 1, 2]));
         assert_eq!(picture.way(1, 1), Some(vec![1]));
         assert_eq!(picture.way(2, 0), None, "node 2 has no route");
-        assert_eq!(picture.routes(0), [(1, 1, 250), (2, 1, 200)]);
+        assert_eq!(picture.routes(0).collect::<Vec<_>>(), [(1, 1, 250), (2, 1, 200)]);
         assert_eq!(picture.link_tq(1, mac(12)), Some(255));
         assert_eq!(picture.link_tq(2, mac(1)), None);
     }

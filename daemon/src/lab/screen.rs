@@ -116,7 +116,7 @@ fn head(report: &Report) -> Vec<Vec<Cell>> {
     );
     let mut state = format!("{reached} of {pairs} pairs of clients reachable");
     if let Some(complete) = report.complete_seconds {
-        let _ = write!(state, ", all for the first time after {complete:.1} s");
+        let _ = write!(state, ", first all after {complete:.1} s");
     }
     let mut row = vec![Cell::new(state, if reached == pairs { Tone::Good } else { Tone::Bad })];
     if let Some(rss) = median(report.nodes.iter().filter_map(|n| n.rss_bytes.map(|b| b as f64))) {

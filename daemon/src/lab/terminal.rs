@@ -62,6 +62,11 @@ impl Terminal {
         sys::lab::terminal_size(io::stdout()).filter(|(columns, rows)| *columns > 0 && *rows > 0).unwrap_or((80, 24))
     }
 
+    /// Columns, `None` where output is no terminal.
+    pub(crate) fn width() -> Option<usize> {
+        sys::lab::terminal_size(io::stdout()).map(|(columns, _)| columns).filter(|columns| *columns > 0)
+    }
+
     /// Shows a screen: lines that fit (see [`Terminal::size`]).
     ///
     /// # Errors

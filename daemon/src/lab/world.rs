@@ -90,9 +90,12 @@ impl World {
         let place = self.nodes.len();
         ensure!(place < MAX_NODES, "there are {MAX_NODES} nodes already, which is the most");
         let mut node = Node::new(name, place, &self.dir, &self.base)?;
-        if let Some(air) = &self.air {
-            let (mac, tap) = node.add_tap()?;
-            node.radio = Some(air.add_radio(mac, tap)?);
+        match &self.air {
+            Some(air) => {
+                let (mac, tap) = node.add_tap()?;
+                node.radio = Some(air.add_radio(mac, tap)?);
+            }
+            None => node.add_home()?,
         }
         self.nodes.push(node);
         Ok(place)
