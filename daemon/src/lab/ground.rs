@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{getgid, getuid};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -36,6 +37,36 @@ pub(crate) fn usual_dir() -> PathBuf {
     match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute()) {
         Some(dir) => dir.join("meshwork-lab"),
         None => std::env::temp_dir().join(format!("meshwork-lab-{}", getuid())),
+    }
+}
+
+/// Makes sure that the machine has room for so many clients. Call before [`prepare`]: the limit of
+/// the neighbour table is one for all namespaces and can be read only outside.
+///
+/// # Errors
+/// The table is too small, with what to do.
+pub(crate) fn check_clients(clients: usize) -> Result<()> {
+    let limit = fs::read_to_string(NEIGHBOUR_LIMIT).ok().and_then(|text| text.trim().parse().ok());
+    check_neighbour_limit(clients, limit.unwrap_or(usize::MAX))
+}
+
+/// Every client asks for the address of every other; some entries are the machine's own.
+fn check_neighbour_limit(clients: usize, limit: usize) -> Result<()> {
+    let entries = clients * clients.saturating_sub(1) + 24;
+    if entries > limit {
+        bail!(
+            "{clients} clients need {entries} entries in the kernel's neighbour table, which holds {limit}\n\
+             Take fewer: --clients 30. Or let root enlarge it: sysctl net.ipv4.neigh.default.gc_thresh3={entries}"
+        );
+    }
+    Ok(())
+}
+
+/// Lets the process have as many open files as it may; each node takes some.
+pub(crate) fn raise_file_limit() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Without it, large neighbourhoods fail with "too many open files", which says it all.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 
@@ -124,6 +155,7 @@ fn check_tun() -> Result<()> {
 
 const AS_ROOT: &str = "Run the lab as root.";
 const TUN: &str = "/dev/net/tun";
+const NEIGHBOUR_LIMIT: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
 const CLONE_SWITCH: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 const NAMESPACE_LIMIT: &str = "/proc/sys/user/max_user_namespaces";
 const APPARMOR_SWITCH: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
@@ -131,6 +163,14 @@ const APPARMOR_SWITCH: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_u
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_clients_than_the_neighbour_table_holds_are_refused() {
+        assert!(check_neighbour_limit(4, 1024).is_ok());
+        assert!(check_neighbour_limit(32, 1024).is_ok());
+        let error = check_neighbour_limit(50, 1024).unwrap_err().to_string();
+        assert!(error.contains("gc_thresh3=2474"), "{error}");
+    }
 
     #[test]
     fn the_setting_that_forbids_it_is_named() {

@@ -9,10 +9,10 @@
 //!  eth0 ─── veth ─── client ─ br0 ─ mesh0 ─ daemon ─ wlan0 ───── TAP ─ air ─ TAP ─── ...
 //! ```
 //!
-//! [`topology`] says who is in reach of whom, [`medium`] is the channel as a pure machine and
-//! [`air`] its thread; [`node`], [`client`] and [`world`] build and change the neighbourhood;
-//! [`reach`], [`ping`], [`transfer`] and [`watch`] find out how it does; [`live`] is the loop,
-//! [`report`] what it knows, [`screen`] and [`terminal`] what people see, [`remote`] the way in
+//! `topology` says who is in reach of whom, `medium` is the channel as a pure machine and
+//! `air` its thread; `node`, `client` and `world` build and change the neighbourhood;
+//! `reach`, `ping`, `transfer` and `watch` find out how it does; `live` is the loop,
+//! `report` what it knows, `screen` and `terminal` what people see, `remote` the way in
 //! from other terminals. Nothing of it needs another program; all of it ends with the process.
 
 mod air;
@@ -67,6 +67,8 @@ fn run(options: Options) -> Result<ExitCode> {
     let topology = topology::Topology::from_spec(&options.topology_spec(), options.seed)?;
     let dir = options.dir.clone().unwrap_or_else(ground::usual_dir);
     let dir = std::path::absolute(&dir).with_context(|| format!("folder {}", dir.display()))?;
+    ground::check_clients(options.clients.unwrap_or(topology.nodes.len()).min(topology.nodes.len()))?;
+    ground::raise_file_limit();
     let rights = ground::prepare()?;
     let folder = folder::Folder::open(&dir, options.dir.is_some())?;
     let (json, timed) = (options.json, options.run_for.is_some());
