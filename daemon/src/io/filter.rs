@@ -4,8 +4,13 @@
 //! first moment, keeps out frames that other stations or we ourselves sent past us, and splits
 //! routing messages from payload, so that a flood of payload cannot crowd routing out of the
 //! receive buffer.
+//!
+//! A frame with an outer VLAN tag reaches a bound socket without the tag: the kernel takes it off
+//! and marks the frame as "for another host", although its address is ours. Of such a frame the
+//! filter lets [`TAGGED_LEN`] bytes pass, so that it can be counted.
 
-use packet::consts::{ETHERTYPE, packet_type};
+use packet::MacAddr;
+use packet::consts::{ETH_LEN, ETHERTYPE, packet_type};
 use socket2::SockFilter;
 
 /// Which frames a socket takes.
@@ -15,32 +20,45 @@ pub enum Lane {
     Routing,
     /// Everything else.
     Payload,
-    /// Both, for a reader that cannot see auxiliary data: frames with an outer VLAN tag stay out.
+    /// Both.
     All,
 }
 
-/// The filter of a lane. It sees the frame from its Ethernet header on.
-pub fn program(lane: Lane) -> Vec<SockFilter> {
-    instructions(lane).into_iter().map(|(code, jt, jf, k)| SockFilter::new(code, jt, jf, k)).collect()
+/// What is left of a frame that had an outer VLAN tag. A whole frame is never that short.
+pub const TAGGED_LEN: usize = ETH_LEN;
+
+/// The filter of a lane on an interface with this MAC. It sees the frame from its Ethernet header
+/// on.
+pub fn program(lane: Lane, mac: MacAddr) -> Vec<SockFilter> {
+    instructions(lane, mac).into_iter().map(|(code, jt, jf, k)| SockFilter::new(code, jt, jf, k)).collect()
 }
 
 /// Operation, steps to jump over when true, when false, operand.
 type Instruction = (u16, u8, u8, u32);
 
-fn instructions(lane: Lane) -> Vec<Instruction> {
-    let mut code = vec![
-        load_byte(ANCILLARY + PKTTYPE),
-        drop_if_equal(OTHERHOST),
-        drop_if_equal(OUTGOING),
-        load_half(12),
-        drop_unless_equal(u32::from(ETHERTYPE)),
-    ];
+fn instructions(lane: Lane, mac: MacAddr) -> Vec<Instruction> {
+    let mut code = vec![load_byte(ANCILLARY + PKTTYPE), drop_if_equal(OUTGOING)];
+    if lane == Lane::Routing {
+        code.push(drop_if_equal(OTHERHOST));
+    } else {
+        let [a, b, c, d, e, f] = mac.0;
+        let tagged = [
+            load_byte(0),
+            Step { code: JUMP_ANY_BIT, when: When::Skip(4), k: 1 },
+            Step { code: LOAD_WORD, when: When::Never, k: 2 },
+            drop_unless_equal(u32::from_be_bytes([c, d, e, f])),
+            load_half(0),
+            drop_unless_equal(u32::from(u16::from_be_bytes([a, b]))),
+            Step { code: RET, when: When::Never, k: TAGGED_LEN as u32 },
+        ];
+        code.push(Step { code: JUMP_EQUAL, when: When::SkipOther(7), k: OTHERHOST });
+        code.extend(tagged);
+    }
+    code.push(load_half(12));
+    code.push(drop_unless_equal(u32::from(ETHERTYPE)));
     let routing = [packet_type::OGM, packet_type::ELP, packet_type::OGM2].map(u32::from);
     match lane {
-        Lane::All => {
-            code.push(load_byte(ANCILLARY + VLAN_TAG_PRESENT));
-            code.push(drop_unless_equal(0));
-        }
+        Lane::All => {}
         Lane::Payload => {
             code.push(load_byte(14));
             code.extend(routing.map(drop_if_equal));
@@ -66,6 +84,7 @@ fn instructions(lane: Lane) -> Vec<Instruction> {
                 When::Equal => (to_drop, 0),
                 When::Other => (0, to_drop),
                 When::Skip(n) => (n, 0),
+                When::SkipOther(n) => (0, n),
             };
             (step.code, jt, jf, step.k)
         })
@@ -87,8 +106,10 @@ enum When {
     Equal,
     /// To the drop if not equal.
     Other,
-    /// Over some steps if equal.
+    /// Over some steps if true.
     Skip(u8),
+    /// Over some steps if not equal.
+    SkipOther(u8),
 }
 
 const fn load_byte(at: u32) -> Step {
@@ -112,13 +133,14 @@ const fn skip_if_equal(k: u32, steps: u8) -> Step {
 }
 
 // Source: linux/filter.h, linux/bpf_common.h (the numbers), linux/if_packet.h (packet types).
+const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
 const LOAD_HALF: u16 = 0x28; // BPF_LD | BPF_H | BPF_ABS
 const LOAD_BYTE: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
 const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const JUMP_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const RET: u16 = 0x06; // BPF_RET | BPF_K
 const ANCILLARY: u32 = 0xffff_f000; // SKF_AD_OFF
 const PKTTYPE: u32 = 4; // SKF_AD_PKTTYPE
-const VLAN_TAG_PRESENT: u32 = 48; // SKF_AD_VLAN_TAG_PRESENT
 const OTHERHOST: u32 = 3; // PACKET_OTHERHOST
 const OUTGOING: u32 = 4; // PACKET_OUTGOING
 const WHOLE_FRAME: u32 = 0x0004_0000;
@@ -127,26 +149,37 @@ const WHOLE_FRAME: u32 = 0x0004_0000;
 mod tests {
     use super::*;
 
-    /// What the kernel's interpreter does with the four kinds of instruction in use.
+    const MAC: MacAddr = MacAddr([2, 0, 0, 0xaa, 0xbb, 0xcc]);
+
     fn accepts(lane: Lane, pkttype: u32, frame: &[u8]) -> bool {
-        let code = instructions(lane);
+        accepted(lane, pkttype, frame) == WHOLE_FRAME
+    }
+
+    /// What the kernel's interpreter does with the kinds of instruction in use: the number of
+    /// bytes that pass.
+    fn accepted(lane: Lane, pkttype: u32, frame: &[u8]) -> u32 {
+        let code = instructions(lane, MAC);
         let (mut at, mut acc) = (0, 0);
         loop {
             let (op, jt, jf, k) = code[at];
             at += 1;
             match op {
                 LOAD_BYTE if k == ANCILLARY + PKTTYPE => acc = pkttype,
-                LOAD_BYTE if k == ANCILLARY + VLAN_TAG_PRESENT => acc = 0,
                 LOAD_BYTE => match frame.get(k as usize) {
                     Some(b) => acc = u32::from(*b),
-                    None => return false,
+                    None => return 0,
+                },
+                LOAD_WORD => match frame.get(k as usize..k as usize + 4) {
+                    Some(b) => acc = u32::from_be_bytes([b[0], b[1], b[2], b[3]]),
+                    None => return 0,
                 },
                 LOAD_HALF => match frame.get(k as usize..k as usize + 2) {
                     Some(b) => acc = u32::from(u16::from_be_bytes([b[0], b[1]])),
-                    None => return false,
+                    None => return 0,
                 },
+                JUMP_ANY_BIT => at += if acc & k != 0 { usize::from(jt) } else { usize::from(jf) },
                 JUMP_EQUAL => at += if acc == k { usize::from(jt) } else { usize::from(jf) },
-                RET => return k != 0,
+                RET => return k,
                 _ => panic!("instruction {op:#x}"),
             }
         }
@@ -174,5 +207,24 @@ mod tests {
             }
             assert!(!accepts(lane, 0, &[0; 13]));
         }
+    }
+
+    #[test]
+    fn tagged_frames_for_us_leave_a_stub() {
+        let to = |mac: [u8; 6]| {
+            let mut f = mac.to_vec();
+            f.extend([0; 6]);
+            f.extend([0x43, 0x05, 0x40, 15, 0, 0]);
+            f
+        };
+        let stub = u32::try_from(TAGGED_LEN).unwrap();
+        for lane in [Lane::Payload, Lane::All] {
+            assert_eq!(accepted(lane, OTHERHOST, &to(MAC.0)), stub);
+            assert_eq!(accepted(lane, OTHERHOST, &to([0xff; 6])), stub);
+            for other in [[2, 0, 0, 0xaa, 0xbb, 0xcd], [2, 1, 0, 0xaa, 0xbb, 0xcc], [0; 6]] {
+                assert_eq!(accepted(lane, OTHERHOST, &to(other)), 0);
+            }
+        }
+        assert_eq!(accepted(Lane::Routing, OTHERHOST, &to(MAC.0)), 0, "counted once");
     }
 }

@@ -6,14 +6,15 @@
 
 use crate::io::checksum;
 use crate::io::counters::PortCounters;
-use crate::io::filter::{self, Lane};
+use crate::io::filter::{self, Lane, TAGGED_LEN};
 use crate::io::port::{BATCH, Gear, Port};
 use crate::sys::mmsg::RxNote;
 use crate::sys::packet as options;
 use crate::sys::ready::{watch_read, watch_write};
 use mesh_core::Frame;
+use packet::MacAddr;
 use packet::consts::ETHERTYPE;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::Context;
@@ -38,16 +39,16 @@ pub struct PacketPort {
 }
 
 impl PacketPort {
-    /// Opens an interface by its index. Needs a tokio runtime around it.
+    /// Opens an interface by its index; `mac` is its address. Needs a tokio runtime around it.
     ///
     /// # Errors
     /// `PermissionDenied` without CAP_NET_RAW; `ENODEV`, `ENETDOWN` when the interface is gone or
     /// down.
-    pub fn open(ifindex: u32) -> io::Result<Self> {
+    pub fn open(ifindex: u32, mac: MacAddr) -> io::Result<Self> {
         // The kernel asks the socket opened last first, and clones a frame for every socket that
         // takes it but the very last one asked. So payload is opened first.
-        let payload = open_lane(ifindex, Lane::Payload, PAYLOAD_BUFFER)?;
-        let routing = open_lane(ifindex, Lane::Routing, ROUTING_BUFFER)?;
+        let payload = open_lane(ifindex, mac, Lane::Payload, PAYLOAD_BUFFER)?;
+        let routing = open_lane(ifindex, mac, Lane::Routing, ROUTING_BUFFER)?;
         Ok(Self { routing, payload, blocked: None, priority: 0, counters: PortCounters::default() })
     }
 
@@ -63,8 +64,9 @@ impl PacketPort {
     }
 
     /// Sends the front of `frames` up to the first change of priority; returns how many frames
-    /// are done with, sent or dropped, and whether to stop here.
-    fn send_run(&mut self, gear: &mut Gear, frames: &[Frame]) -> (usize, bool) {
+    /// are done with, sent or dropped, and whether to stop here. `fresh` is true in the first call
+    /// for these frames.
+    fn send_run(&mut self, gear: &mut Gear, frames: &[Frame], fresh: &mut bool) -> (usize, bool) {
         let Some(first) = frames.first() else { return (0, true) };
         let run = frames.iter().take(BATCH).take_while(|f| f.priority == first.priority).count();
         let run = frames.get(..run).unwrap_or_default();
@@ -86,6 +88,8 @@ impl PacketPort {
                 (0, true)
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => (0, false),
+            // May be old news of an interface that is up again: telling it has cleared it.
+            Err(e) if e.raw_os_error() == Some(libc::ENETDOWN) && std::mem::take(fresh) => (0, false),
             Err(e) => {
                 if e.raw_os_error() == Some(libc::ENOBUFS) {
                     self.counters.tx_full += 1;
@@ -114,9 +118,9 @@ impl Port for PacketPort {
 
     fn send(&mut self, gear: &mut Gear, frames: &mut Vec<Frame>) {
         self.blocked = None;
-        let mut done = 0;
+        let (mut done, mut fresh) = (0, true);
         while let Some(rest) = frames.get(done..).filter(|rest| !rest.is_empty()) {
-            let (n, stop) = self.send_run(gear, rest);
+            let (n, stop) = self.send_run(gear, rest, &mut fresh);
             done += n;
             if stop {
                 break;
@@ -124,6 +128,13 @@ impl Port for PacketPort {
         }
         for frame in frames.drain(..done) {
             gear.pool.put(frame);
+        }
+    }
+
+    fn set_mac(&mut self, mac: MacAddr) {
+        for (socket, lane) in [(&self.payload, Lane::Payload), (&self.routing, Lane::Routing)] {
+            // The old filter stays where that fails; all it costs is the count of tagged frames.
+            let _ = SockRef::from(socket.get_ref()).attach_filter(&filter::program(lane, mac));
         }
     }
 
@@ -139,10 +150,10 @@ impl Port for PacketPort {
 ///
 /// # Errors
 /// As [`PacketPort::open`].
-pub fn open_socket(ifindex: u32, lane: Lane, buffer: usize) -> io::Result<Socket> {
+pub fn open_socket(ifindex: u32, mac: MacAddr, lane: Lane, buffer: usize) -> io::Result<Socket> {
     // Protocol 0: nothing arrives before the socket is bound.
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), None::<Protocol>)?;
-    socket.attach_filter(&filter::program(lane))?;
+    socket.attach_filter(&filter::program(lane, mac))?;
     // The filter drops them, too; this spares the kernel a copy of each (Linux 4.20 and later).
     let _ = options::ignore_outgoing(&socket);
     options::enable_auxdata(&socket)?;
@@ -154,8 +165,8 @@ pub fn open_socket(ifindex: u32, lane: Lane, buffer: usize) -> io::Result<Socket
     Ok(socket)
 }
 
-fn open_lane(ifindex: u32, lane: Lane, buffer: usize) -> io::Result<AsyncFd<OwnedFd>> {
-    watch_read(open_socket(ifindex, lane, buffer)?.into())
+fn open_lane(ifindex: u32, mac: MacAddr, lane: Lane, buffer: usize) -> io::Result<AsyncFd<OwnedFd>> {
+    watch_read(open_socket(ifindex, mac, lane, buffer)?.into())
 }
 
 fn recv_lane(lane: &AsyncFd<OwnedFd>, gear: &mut Gear, into: &mut Vec<Frame>, counters: &mut PortCounters) {
@@ -180,21 +191,19 @@ fn recv_lane(lane: &AsyncFd<OwnedFd>, gear: &mut Gear, into: &mut Vec<Frame>, co
         counters.rx_frames += 1;
         counters.rx_bytes += frame.len() as u64;
         match note {
-            RxNote::Plain => {}
-            RxNote::OuterTag => {
-                counters.rx_outer_tag += 1;
-                pool.put(frame);
-                continue;
-            }
-            RxNote::Truncated => {
-                counters.rx_truncated += 1;
-                pool.put(frame);
+            _ if frame.len() == TAGGED_LEN => counters.rx_outer_tag += 1,
+            RxNote::OuterTag => counters.rx_outer_tag += 1,
+            RxNote::Truncated => counters.rx_truncated += 1,
+            RxNote::Plain => {
+                into.push(frame);
                 continue;
             }
             RxNote::ChecksumMissing => {
                 counters.rx_checksum += u64::from(checksum::complete_mesh_frame(frame.bytes_mut()));
+                into.push(frame);
+                continue;
             }
         }
-        into.push(frame);
+        pool.put(frame);
     }
 }

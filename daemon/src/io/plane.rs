@@ -5,6 +5,7 @@ use crate::io::port::{BATCH, Gear, Port};
 use crate::io::tap::Tap;
 use mesh_core::config::MAX_LINKS;
 use mesh_core::{Counters, DataPlane, Drop, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
+use packet::MacAddr;
 use std::task::{Context, Poll};
 
 /// Most frames that wait for one hard interface to take more; the rest is dropped and counted.
@@ -77,6 +78,13 @@ impl PortablePlane {
         self.close_link(link);
         if let Some(slot) = self.io.links.get_mut(usize::from(link.0)) {
             *slot = Some(LinkPort { name: name.to_owned(), port, waiting: Vec::new(), full: 0 });
+        }
+    }
+
+    /// A hard interface has another MAC now.
+    pub fn set_link_mac(&mut self, link: LinkId, mac: MacAddr) {
+        if let Some(Some(open)) = self.io.links.get_mut(usize::from(link.0)) {
+            open.port.set_mac(mac);
         }
     }
 

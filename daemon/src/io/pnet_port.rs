@@ -4,12 +4,14 @@
 //! compare with. Slower by a factor, the same behaviour.
 
 use crate::io::counters::PortCounters;
-use crate::io::filter::Lane;
+use crate::io::filter::{self, Lane, TAGGED_LEN};
 use crate::io::packet_port::open_socket;
 use crate::io::port::{BATCH, Gear, Port};
 use mesh_core::Frame;
+use packet::MacAddr;
 use packet::consts::ETHERTYPE;
 use pnet_datalink::{Channel, ChannelType, Config, DataLinkReceiver, DataLinkSender, NetworkInterface};
+use socket2::Socket;
 use std::io::{self, ErrorKind};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ const BUFFER: usize = 1 << 20;
 /// A hard interface behind `pnet_datalink`.
 pub struct PnetPort {
     sender: Box<dyn DataLinkSender>,
+    socket: Socket,
     received: mpsc::Receiver<Frame>,
     /// A frame that [`Port::poll_ready`] had to take to see whether there is one.
     peeked: Option<Frame>,
@@ -40,16 +43,19 @@ struct Shared {
     stop: AtomicBool,
     overrun: AtomicU32,
     truncated: AtomicU32,
+    outer_tag: AtomicU32,
 }
 
 impl PnetPort {
-    /// Opens an interface by name and index for frames of up to `frame_len` bytes.
+    /// Opens an interface by name and index, with its address `mac`, for frames of up to
+    /// `frame_len` bytes.
     ///
     /// # Errors
     /// As [`crate::io::packet_port::PacketPort::open`], or when no thread can be started.
-    pub fn open(name: &str, ifindex: u32, frame_len: usize) -> io::Result<Self> {
+    pub fn open(name: &str, ifindex: u32, mac: MacAddr, frame_len: usize) -> io::Result<Self> {
         // Without a socket of its own the crate would listen to all ethertypes.
-        let socket = open_socket(ifindex, Lane::All, BUFFER)?;
+        let socket = open_socket(ifindex, mac, Lane::All, BUFFER)?;
+        let same_socket = socket.try_clone()?;
         let interface = NetworkInterface {
             name: name.to_owned(),
             description: String::new(),
@@ -80,13 +86,16 @@ impl PnetPort {
             .name(format!("port-{name}"))
             .stack_size(64 * 1024)
             .spawn(move || receive(receiver, frame_len, &to_loop, &with_thread))?;
-        Ok(Self { sender, received, peeked: None, shared, counters: PortCounters::default() })
+        Ok(Self { sender, socket: same_socket, received, peeked: None, shared, counters: PortCounters::default() })
     }
 }
 
 fn receive(mut from: Box<dyn DataLinkReceiver>, frame_len: usize, to: &mpsc::Sender<Frame>, shared: &Shared) {
     while !shared.stop.load(Ordering::Relaxed) {
         match from.next() {
+            Ok(bytes) if bytes.len() == TAGGED_LEN => {
+                shared.outer_tag.fetch_add(1, Ordering::Relaxed);
+            }
             Ok(bytes) if bytes.len() > frame_len => {
                 shared.truncated.fetch_add(1, Ordering::Relaxed);
             }
@@ -149,8 +158,14 @@ impl Port for PnetPort {
         }
     }
 
+    fn set_mac(&mut self, mac: MacAddr) {
+        // The old filter stays where that fails; all it costs is the count of tagged frames.
+        let _ = self.socket.attach_filter(&filter::program(Lane::All, mac));
+    }
+
     fn counters(&mut self) -> PortCounters {
         self.counters.rx_overrun = u64::from(self.shared.overrun.load(Ordering::Relaxed));
+        self.counters.rx_outer_tag = u64::from(self.shared.outer_tag.load(Ordering::Relaxed));
         self.counters.rx_truncated = u64::from(self.shared.truncated.load(Ordering::Relaxed));
         self.counters
     }

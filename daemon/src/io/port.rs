@@ -4,6 +4,7 @@ use crate::io::counters::PortCounters;
 use crate::io::pool::Pool;
 use crate::sys::mmsg::{RxBatch, TxBatch};
 use mesh_core::Frame;
+use packet::MacAddr;
 use std::task::Context;
 
 /// Frames per receive or send call. Measured: beyond 64 nothing is gained, and a batch of 64
@@ -47,6 +48,9 @@ pub trait Port {
     /// Sends from the front of `frames` and removes what was sent or had to be dropped; what
     /// remains waits for [`Port::poll_ready`]. Never waits.
     fn send(&mut self, gear: &mut Gear, frames: &mut Vec<Frame>);
+
+    /// The interface has another MAC now.
+    fn set_mac(&mut self, mac: MacAddr);
 
     /// What was counted since the port was opened.
     fn counters(&mut self) -> PortCounters;

@@ -46,14 +46,28 @@ impl Tap {
     /// # Errors
     /// As [`open_tap`].
     pub fn plain(name: &str) -> io::Result<Self> {
-        let fd = open_tap(name, TapMode::default())?;
-        Ok(Self { fd: watch_read(fd)?, long: None, counters: PortCounters::default() })
+        Self::from_fd(open_tap(name, TapMode::default())?, false)
     }
 
     fn with_offload(name: &str) -> io::Result<Self> {
         let fd = open_tap(name, TapMode { vnet_hdr: true, napi: false })?;
         set_tap_offload(&fd, true, true)?;
-        Ok(Self { fd: watch_read(fd)?, long: Some(vec![0; 2 * LONGEST]), counters: PortCounters::default() })
+        Self::from_fd(fd, true)
+    }
+
+    /// Takes over a device that was made elsewhere, by [`Tap::into_fd`] for instance; `offload`
+    /// says whether it was made by [`Tap::open`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn from_fd(fd: OwnedFd, offload: bool) -> io::Result<Self> {
+        let long = offload.then(|| vec![0; 2 * LONGEST]);
+        Ok(Self { fd: watch_read(fd)?, long, counters: PortCounters::default() })
+    }
+
+    /// Gives the device away.
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd.into_inner()
     }
 
     /// True when frames wait; otherwise the task is woken when some do.

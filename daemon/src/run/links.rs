@@ -170,6 +170,7 @@ impl Slot {
                 if *config != fresh {
                     tracing::info!(link = name, mac = %fresh.mac, mtu = fresh.mtu, wifi, "hard interface changed");
                     plane.grow_to(frame_len);
+                    plane.set_link_mac(self.id, fresh.mac);
                     *config = fresh.clone();
                     inputs.push(Input::LinkUp(self.id, fresh));
                 }
@@ -180,7 +181,7 @@ impl Slot {
                     inputs.push(Input::LinkDown(self.id));
                     plane.close_link(self.id);
                 }
-                match open(&self.setup, link.index, frame_len) {
+                match open(&self.setup, link, frame_len) {
                     Ok(port) => {
                         tracing::info!(link = name, mac = %fresh.mac, mtu = fresh.mtu, wifi, "hard interface in use");
                         plane.grow_to(frame_len);
@@ -228,10 +229,10 @@ impl Slot {
     }
 }
 
-fn open(setup: &LinkSetup, ifindex: u32, frame_len: usize) -> io::Result<Box<dyn Port>> {
+fn open(setup: &LinkSetup, link: &LinkInfo, frame_len: usize) -> io::Result<Box<dyn Port>> {
     Ok(if setup.portable {
-        Box::new(PnetPort::open(&setup.name, ifindex, frame_len)?)
+        Box::new(PnetPort::open(&setup.name, link.index, link.mac, frame_len)?)
     } else {
-        Box::new(PacketPort::open(ifindex)?)
+        Box::new(PacketPort::open(link.index, link.mac)?)
     })
 }

@@ -10,7 +10,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 pub enum RxNote {
     /// Nothing special.
     Plain,
-    /// It had an outer VLAN tag, which the kernel took off.
+    /// It had an outer VLAN tag, which the kernel took off. Only sockets bound to all ethertypes
+    /// are told.
     OuterTag,
     /// It did not fit the buffer; its end is missing.
     Truncated,

@@ -35,7 +35,7 @@ pub fn set_priority(socket: &impl AsFd, priority: u32) -> io::Result<()> {
     set_int(socket, libc::SOL_SOCKET, libc::SO_PRIORITY, i32::try_from(priority).unwrap_or(i32::MAX))
 }
 
-/// Delivers the VLAN tag and the checksum state of every frame beside it.
+/// Delivers the checksum state of every frame beside it.
 ///
 /// # Errors
 /// Not on any kernel in use.
