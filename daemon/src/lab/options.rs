@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn options_come_from_the_command_line() {
         let line = "--topology line:9 --clients all --medium veth --seed 7 --loss 0.2 --rate 12.5 --for 30s \
-                    --json --stagger 20ms --hop-penalty 5 --no-fast-start --no-tcp --dir /tmp/x";
+                    --json --stagger 20ms --hop-penalty 5 --no-fast-start --no-tcp --dir /srv/lab";
         let want = Options {
             topology: Some("line:9".into()),
             nodes: 6,
@@ -251,7 +251,7 @@ mod tests {
             hop_penalty: Some(5),
             fast_start: false,
             tcp: false,
-            dir: Some("/tmp/x".into()),
+            dir: Some("/srv/lab".into()),
         };
         assert_eq!(parse(line).unwrap(), Action::Run(want));
         assert_eq!(parse("").unwrap(), Action::Run(Options::default()));
