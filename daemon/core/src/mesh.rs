@@ -196,6 +196,7 @@ impl Mesh {
         if core::mem::take(&mut self.local_full) {
             self.table_full("own clients", now);
         }
+        self.choose_originators(now);
         if self.works.is_multiple_of(CLIENT_WORKER) {
             self.age_clients(now);
             self.purge_requests();

@@ -9,8 +9,9 @@ use crate::time::{Duration, Instant};
 use packet::tvlv::tt::{Tt, TtChange, client};
 use packet::{MacAddr, Vid};
 
-/// An originator that is silent this long comes last.
-const SILENT: Duration = Duration::from_secs(8);
+/// An originator that is silent this long comes last where several serve a client: its node may go
+/// by another address now.
+const SILENT: Duration = Duration::from_secs(4);
 
 /// Quality of the way to an originator, for choosing between several.
 pub(super) fn metric(originators: &Originators, now: Instant) -> impl Fn(MacAddr) -> u8 + '_ {
@@ -128,12 +129,15 @@ impl Mesh {
         self.global.forget_originator(orig, announced_only, &metric, &mut self.out);
     }
 
-    /// Ages clients, and chooses anew for those whom several originators serve.
+    /// Ages clients.
     pub(crate) fn age_clients(&mut self, now: Instant) {
         self.local.age(now, &mut self.out);
-        let metric = metric(&self.originators, now);
-        self.global.age(&metric, now, &mut self.out);
-        self.global.choose_again(&metric, &mut self.out);
+        self.global.age(&metric(&self.originators, now), now, &mut self.out);
+    }
+
+    /// Chooses anew for clients whom several originators serve.
+    pub(crate) fn choose_originators(&mut self, now: Instant) {
+        self.global.choose_again(&metric(&self.originators, now), &mut self.out);
     }
 
     /// Commits changes of our own table; once per own primary OGM.
