@@ -1,6 +1,6 @@
 //! The command line: one table of commands and flags, and what is made of it.
 //!
-//! [`table`] says what there is. The parser ([`parse`]), the help texts, the manual page and the
+//! [`table`] says what there is. The parser ([`mod@parse`]), the help texts, the manual page and the
 //! shell completions read nothing else, so a flag that exists is documented, completed, and
 //! refused where it does not belong.
 
