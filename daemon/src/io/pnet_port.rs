@@ -10,7 +10,7 @@ use crate::io::port::{BATCH, Gear, Port};
 use mesh_core::Frame;
 use packet::MacAddr;
 use packet::consts::ETHERTYPE;
-use pnet_datalink::{Channel, ChannelType, Config, DataLinkReceiver, DataLinkSender, NetworkInterface};
+use pnet_datalink::{Channel, ChannelType, Config, DataLinkReceiver, DataLinkSender};
 use socket2::Socket;
 use std::io::{self, ErrorKind};
 use std::os::fd::IntoRawFd;
@@ -56,14 +56,8 @@ impl PnetPort {
         // Without a socket of its own the crate would listen to all ethertypes.
         let socket = open_socket(ifindex, mac, Lane::All, BUFFER)?;
         let same_socket = socket.try_clone()?;
-        let interface = NetworkInterface {
-            name: name.to_owned(),
-            description: String::new(),
-            index: ifindex,
-            mac: None,
-            ips: Vec::new(),
-            flags: 0,
-        };
+        let mut interfaces = pnet_datalink::interfaces().into_iter();
+        let interface = interfaces.find(|i| i.index == ifindex).ok_or(ErrorKind::NotFound)?;
         let config = Config {
             read_buffer_size: frame_len + 1,
             write_buffer_size: frame_len,

@@ -43,6 +43,15 @@ pub fn enable_auxdata(socket: &impl AsFd) -> io::Result<()> {
     set_int(socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)
 }
 
+/// Every frame sent or received has the offload header of [`crate::io::vnet`] in front from now
+/// on, so that a checksum can be left unfinished as for hardware that finishes it.
+///
+/// # Errors
+/// Not on any kernel in use.
+pub fn enable_offload_header(socket: &impl AsFd) -> io::Result<()> {
+    set_int(socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)
+}
+
 /// Frames that leave by the interface are not handed to this socket (Linux 4.20 and later).
 ///
 /// # Errors
@@ -71,6 +80,8 @@ pub fn take_overrun(socket: &impl AsFd) -> io::Result<u64> {
     };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(u64::from(stats.tp_drops)) }
 }
+
+const PACKET_VNET_HDR: libc::c_int = 15; // linux/if_packet.h
 
 fn set_int(socket: &impl AsFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let len = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or(0);

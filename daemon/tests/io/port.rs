@@ -4,6 +4,7 @@ use crate::world::{MESH, Net, Wire, frame, in_namespace, settle};
 use mesh_core::Frame;
 use mesh_core::frame::HEADROOM;
 use meshwork::io::port::Gear;
+use meshwork::io::vnet::{Checksum, Vnet};
 use meshwork::io::{PacketPort, PnetPort, Port};
 use packet::MacAddr;
 use std::time::Duration;
@@ -172,6 +173,46 @@ fn long_frames_are_counted_not_cut() {
         a.gear.grow_to(4018);
         Wire::open("b").send(&mesh_frame(a.mac, STRANGER, 0x40, 3000));
         assert_eq!(a.recv().await.len(), 1);
+    });
+}
+
+#[test]
+fn a_checksum_left_to_hardware_is_finished() {
+    in_namespace(async || {
+        let mut net = Net::new();
+        net.pair("a", "b");
+        let mut a = Open::new("a", false);
+        // A client frame with UDP inside, its checksum field as a sender leaves it: the sum over
+        // the pseudo header only.
+        let mut packet = vec![0x40, 15, 50, 1, 2, 0, 0, 0, 0, 1];
+        packet.extend(frame(MacAddr([2, 0, 0, 0, 1, 1]), MacAddr([2, 0, 0, 0, 1, 2]), 0x0800, &[]));
+        packet.extend([0x45, 0, 0, 33, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        packet.extend([0x30, 0x39, 0, 53, 0, 13, 0, 0, b'h', b'e', b'l', b'l', b'o']);
+        let sum = |bytes: &[u8]| {
+            let mut total: u32 =
+                bytes.chunks(2).map(|p| u32::from(p[0]) << 8 | u32::from(*p.get(1).unwrap_or(&0))).sum();
+            while total > 0xffff {
+                total = (total & 0xffff) + (total >> 16);
+            }
+            total
+        };
+        let pseudo = [&[10, 0, 0, 1, 10, 0, 0, 2, 0, 17, 0, 13][..]].concat();
+        let partial = u16::try_from(sum(&pseudo)).unwrap();
+        packet[50..52].copy_from_slice(&partial.to_be_bytes());
+        let mesh = frame(a.mac, STRANGER, MESH, &packet);
+        let checksum = Some(Checksum { start: 14 + 10 + 14 + 20, offset: 6 });
+        let mut sent = Vnet { checksum, ..Vnet::default() }.emit().to_vec();
+        sent.extend(&mesh);
+        let wire = Wire::open("b");
+        wire.enable_offload_header();
+        wire.send(&sent);
+        wire.send(&[&[0; 10][..], &mesh].concat());
+        let got = a.recv().await;
+        assert_eq!(got.len(), 2);
+        let udp = &got[0].bytes()[58..];
+        assert_eq!(sum(&[&pseudo[..], udp].concat()), 0xffff, "finished");
+        assert_eq!(got[1].bytes(), mesh, "one that nobody called unfinished is left as it is");
+        assert_eq!(a.port.counters().rx_checksum, 1);
     });
 }
 

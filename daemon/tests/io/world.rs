@@ -2,7 +2,7 @@
 
 use meshwork::netlink::message::Message;
 use meshwork::netlink::{LinkInfo, LinkTable, RouteSocket};
-use meshwork::sys::packet::bind;
+use meshwork::sys::packet::{bind, enable_offload_header};
 use nix::sched::{CloneFlags, unshare};
 use packet::MacAddr;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -120,6 +120,11 @@ impl Wire {
         bind(&socket, index, ALL).unwrap();
         socket.set_nonblocking(true).unwrap();
         Self(socket)
+    }
+
+    /// Frames to send start with an offload header from now on.
+    pub(crate) fn enable_offload_header(&self) {
+        enable_offload_header(&self.0).unwrap();
     }
 
     pub(crate) fn send(&self, frame: &[u8]) {
