@@ -3,9 +3,9 @@
 use mesh_core::Frame;
 use mesh_core::frame::HEADROOM;
 
-/// Most buffers kept. Enough for a full receive batch of every kind and full send queues of a
-/// small node; about 0.9 MB with 1532-byte interfaces when all are in use at once.
-const MOST: usize = 512;
+/// Most buffers kept, 0.4 MB of the usual size: a full batch of every kind. Under more pressure
+/// than that some are made and freed again, which costs little beside the system calls.
+const MOST: usize = 256;
 
 /// Empty buffers, the last used first: it is the one the cache still knows.
 #[derive(Debug)]

@@ -50,7 +50,7 @@ impl Tap {
     }
 
     fn with_offload(name: &str) -> io::Result<Self> {
-        let fd = open_tap(name, TapMode { vnet_hdr: true, napi: false })?;
+        let fd = open_tap(name, TapMode { vnet_hdr: true })?;
         set_tap_offload(&fd, true, true)?;
         Self::from_fd(fd, true)
     }

@@ -28,8 +28,6 @@ nix::ioctl_write_ptr_bad!(
 pub struct TapMode {
     /// Every frame has a [`VNET_HDR_LEN`]-byte header in front that tells offloads.
     pub vnet_hdr: bool,
-    /// Frames written go through the receive path that merges TCP segments.
-    pub napi: bool,
 }
 
 /// Length of the header in front of every frame with [`TapMode::vnet_hdr`].
@@ -54,9 +52,6 @@ pub fn open_tap(name: &str, mode: TapMode) -> io::Result<OwnedFd> {
     let mut flags = libc::IFF_TAP | libc::IFF_NO_PI;
     if mode.vnet_hdr {
         flags |= libc::IFF_VNET_HDR;
-    }
-    if mode.napi {
-        flags |= libc::IFF_NAPI;
     }
     request.ifr_ifru.ifru_flags = libc::c_short::try_from(flags).unwrap_or(0);
     // SAFETY: the descriptor is open and `request` is a valid ifreq for the whole call.
