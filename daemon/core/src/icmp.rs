@@ -18,7 +18,7 @@ impl Mesh {
     /// Sends an echo request.
     pub(crate) fn send_echo(&mut self, echo: Echo) -> Result<(), Drop> {
         let mut request = IcmpHeader::echo_request(echo.dst, self.own_orig(), echo.uid, echo.seqno);
-        request.ttl = echo.ttl;
+        request.ttl = echo.ttl.clamp(1, TTL);
         let mut packet = request.as_bytes().to_vec();
         if echo.record_route {
             packet.resize(IcmpHeader::RECORD_ROUTE_LEN, 0);

@@ -40,6 +40,9 @@ const BURSTS: (u32, u32) = (16, 1);
 const NEW_NEIGHBORS: (u32, u32) = (64, 8);
 /// Mesh echoes answered at once, and per second after that. Source: "Pitfalls" B 17.
 const ICMP_BUDGET: (u32, u32) = (200, 100);
+/// Whole tables given at once, and per second after that: a request is small, an answer is not.
+/// After our version wrapped, every node of the mesh asks at once.
+const TABLE_BUDGET: (u32, u32) = (500, 100);
 /// People are told of a full table once in this time.
 const TABLE_FULL_EVERY: Duration = Duration::from_secs(60);
 /// People are told of a neighbour with the other algorithm once in this time ...
@@ -71,6 +74,7 @@ pub struct Mesh {
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
     pub(crate) icmp_budget: Bucket,
+    pub(crate) table_budget: Bucket,
     /// Interfaces count from here; they stay close enough together for one number to be persisted.
     first_seqno: u32,
     /// Newest sequence number of interfaces that went away, so that they resume ahead of it.
@@ -106,6 +110,7 @@ impl Mesh {
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
             icmp_budget: Bucket::new(ICMP_BUDGET.0, ICMP_BUDGET.1, now),
+            table_budget: Bucket::new(TABLE_BUDGET.0, TABLE_BUDGET.1, now),
             first_seqno: first.ogm,
             resume: BTreeMap::new(),
             next_work: now + WORKER,
@@ -451,7 +456,7 @@ impl Mesh {
                 (kind::TT, 1) => {
                     let table = tt::Tt::parse(c.value).map_err(|_| Drop::BadTvlv)?;
                     match table.header.flags & tt::flags::KIND {
-                        tt::flags::REQUEST if self.receive_tt_request(dst, src, &table) => return Ok(()),
+                        tt::flags::REQUEST if self.receive_tt_request(dst, src, &table, now) => return Ok(()),
                         tt::flags::RESPONSE if for_us => self.receive_tt_response(src, &table, now)?,
                         _ => {}
                     }

@@ -57,17 +57,22 @@ impl Mesh {
     }
 
     /// A request passes by or is for us. True if it was answered here.
-    pub(crate) fn receive_tt_request(&mut self, dst: MacAddr, src: MacAddr, tt: &Tt<'_>) -> bool {
+    pub(crate) fn receive_tt_request(&mut self, dst: MacAddr, src: MacAddr, tt: &Tt<'_>, now: Instant) -> bool {
         let full = tt.header.flags & flags::FULL != 0;
         if self.is_own(dst) {
             self.counters.add(Count::TtRequestRx, 1);
+            if !self.table_budget.take(now) {
+                self.counters.drop(Drop::RateLimit);
+                return true;
+            }
             let value = self.local.answer(tt.header.ttvn, full);
             if self.send_tvlv(src, self.own_orig(), kind::TT, &value) {
                 self.counters.add(Count::TtResponseTx, 1);
             }
             return true;
         }
-        let Some(value) = self.answer_for(dst, tt, full) else { return false };
+        // Beyond the budget the request just passes by.
+        let Some(value) = self.answer_for(dst, tt, full).filter(|_| self.table_budget.take(now)) else { return false };
         self.counters.add(Count::TtRequestRx, 1);
         if self.send_tvlv(src, dst, kind::TT, &value) {
             self.counters.add(Count::TtResponseTx, 1);
