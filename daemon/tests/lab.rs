@@ -60,10 +60,9 @@ fn wires_are_faster_than_the_air_and_can_be_cut_as_well() {
     let Some(mut running) = Running::start(&dir.0, &args) else { return };
     running.wait(20, "all reach each other", |report| report["all_reachable"] == true);
     running.ask(&["tcp"]).expect("two clients");
-    running.wait(20, "the transfer ends", |report| {
+    let report = running.wait(20, "the transfer ends", |report| {
         list(report, "transfers").first().is_some_and(|transfer| transfer["running"] == false)
     });
-    let report = running.report();
     let transfer = list(&report, "transfers").first().expect("it ended");
     assert_eq!(transfer["error"], Value::Null);
     assert!(number(&transfer["mbit_per_second"]) > 20.0, "{transfer}");
@@ -106,9 +105,9 @@ fn a_running_lab_takes_cuts_kills_and_new_nodes_from_another_terminal() {
         return;
     };
     let hops = |report: &Value| list(report, "pairs").iter().find_map(|pair| pair["hops"].as_u64());
-    running.wait(20, "all reach each other", |report| report["all_reachable"] == true && hops(report) == Some(2));
-    let report = running.report();
-    let pair = list(&report, "pairs").first().expect("two clients");
+    let report =
+        running.wait(20, "all reach each other", |report| report["all_reachable"] == true && hops(report) == Some(2));
+    let pair = list(&report, "pairs").iter().find(|pair| pair["hops"] == 2).expect("it was just seen");
     let (from, to) = (pair["from"].as_str().expect("a name"), pair["to"].as_str().expect("a name"));
 
     // Two hops one way, three the other: without the short way the long one is taken.
@@ -284,12 +283,13 @@ impl Running {
         list(&self.report(), "nodes").iter().filter_map(|node| node["pid"].as_u64()).collect()
     }
 
-    fn wait(&self, seconds: u64, what: &str, holds: impl Fn(&Value) -> bool) {
+    /// Waits for a report of which that holds, and returns it: the next one may differ.
+    fn wait(&self, seconds: u64, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + Duration::from_secs(seconds);
         loop {
             let report = self.report();
             if holds(&report) {
-                return;
+                return report;
             }
             assert!(Instant::now() < end, "not within {seconds} s: {what}\n{report:#}");
             std::thread::sleep(Duration::from_millis(200));
