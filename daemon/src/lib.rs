@@ -10,6 +10,7 @@ pub mod io;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod netlink;
+pub mod nl80211;
 pub mod privilege;
 pub mod run;
 pub mod setup;

@@ -1,7 +1,6 @@
 //! Whether an interface can carry the mesh, and why not, in plain words.
 
 use crate::netlink::link::{LinkInfo, LinkTable};
-use std::path::Path;
 
 /// Smallest MTU of a hard interface: 68 bytes for IPv4 and 32 of mesh headers. Source: protocol
 /// notes, "Payload plane" section 2.
@@ -82,28 +81,6 @@ fn refusal(link: &LinkInfo, table: &LinkTable, own: Option<u32>) -> Option<Strin
     None
 }
 
-/// True if the interface is a radio, or a VLAN or the like on top of one. `sysfs` is
-/// `/sys/class/net`.
-pub fn is_wifi(sysfs: &Path, name: &str) -> bool {
-    is_wifi_at_depth(sysfs, name, 4)
-}
-
-fn is_wifi_at_depth(sysfs: &Path, name: &str, depth: u8) -> bool {
-    let dir = sysfs.join(name);
-    if dir.join("wireless").exists() || dir.join("phy80211").exists() {
-        return true;
-    }
-    if depth == 0 {
-        return false;
-    }
-    let Ok(entries) = dir.read_dir() else { return false };
-    entries.flatten().any(|entry| {
-        let file = entry.file_name();
-        let Some(lower) = file.to_str().and_then(|f| f.strip_prefix("lower_")) else { return false };
-        is_wifi_at_depth(sysfs, lower, depth - 1)
-    })
-}
-
 /// Largest MTU of the mesh interface that the hard interfaces carry. Source: protocol notes,
 /// "Payload plane" section 2, MTU computation.
 pub fn host_mtu_limit(smallest_link_mtu: u32, fragmentation: bool) -> u32 {
@@ -179,17 +156,5 @@ mod tests {
         assert_eq!(host_mtu_limit(1532, false), 1500);
         assert_eq!(host_mtu_limit(100, true), 1248);
         assert_eq!(host_mtu_limit(80_000, false), 65503);
-    }
-
-    #[test]
-    fn a_vlan_on_a_radio_is_a_radio() {
-        let root = std::env::temp_dir().join(format!("judge-{}", std::process::id()));
-        for dir in ["wlan0/phy80211", "wlan0.5/lower_wlan0", "br/lower_wlan0.5", "eth0/lower_eth0", "eth1"] {
-            std::fs::create_dir_all(root.join(dir)).unwrap();
-        }
-        for (name, wifi) in [("wlan0", true), ("wlan0.5", true), ("br", true), ("eth0", false), ("eth1", false)] {
-            assert_eq!(is_wifi(&root, name), wifi, "{name}");
-        }
-        std::fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Route netlink sockets: one for requests, one for news.
+//! Netlink sockets: those for requests, and those for news.
 
 use crate::netlink::message::{Message, messages, u32_at};
 use nix::errno::Errno;
@@ -11,12 +11,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// The kernel's dumps come in datagrams of up to 32 KiB.
 pub const DATAGRAM: usize = 32 * 1024;
 
-/// A socket for requests.
-pub struct RouteSocket {
-    fd: OwnedFd,
-    sequence: u32,
-    buf: Vec<u8>,
-}
+/// A socket for requests about interfaces.
+pub struct RouteSocket(Requests);
 
 impl RouteSocket {
     /// Opens one; it waits for the answers, which the kernel has ready at once.
@@ -24,7 +20,40 @@ impl RouteSocket {
     /// # Errors
     /// What the system says; no privilege is needed to open one.
     pub fn open() -> io::Result<Self> {
-        let fd = open_socket(SockFlag::SOCK_CLOEXEC, 0)?;
+        Requests::open(SockProtocol::NetlinkRoute).map(Self)
+    }
+
+    /// As [`Requests::request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn request(&mut self, message: Message) -> io::Result<()> {
+        self.0.request(message)
+    }
+
+    /// As [`Requests::exchange`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn exchange(&mut self, message: Message, each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+        self.0.exchange(message, each)
+    }
+}
+
+/// A socket for requests of one netlink protocol.
+pub struct Requests {
+    fd: OwnedFd,
+    sequence: u32,
+    buf: Vec<u8>,
+}
+
+impl Requests {
+    /// Opens one; it waits for the answers.
+    ///
+    /// # Errors
+    /// What the system says; `EPROTONOSUPPORT` where the kernel has no such protocol.
+    pub fn open(protocol: SockProtocol) -> io::Result<Self> {
+        let fd = open_socket(protocol, SockFlag::SOCK_CLOEXEC, 0)?;
         Ok(Self { fd, sequence: 0, buf: vec![0; DATAGRAM] })
     }
 
@@ -71,7 +100,7 @@ impl RouteSocket {
 /// # Errors
 /// As [`RouteSocket::open`].
 pub fn open_news() -> io::Result<OwnedFd> {
-    open_socket(SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, GROUP_LINK)
+    open_socket(SockProtocol::NetlinkRoute, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, GROUP_LINK)
 }
 
 /// Gives type and body of every piece of news that is there to `each`. `buf` is room for one
@@ -89,8 +118,8 @@ pub fn read_news(fd: &OwnedFd, buf: &mut [u8], mut each: impl FnMut(u16, &[u8]))
     }
 }
 
-fn open_socket(flags: SockFlag, groups: u32) -> io::Result<OwnedFd> {
-    let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
+pub(super) fn open_socket(protocol: SockProtocol, flags: SockFlag, groups: u32) -> io::Result<OwnedFd> {
+    let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
     bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
     Ok(fd)
 }

@@ -3,8 +3,9 @@
 
 use crate::io::port::Port;
 use crate::io::{PacketPort, PnetPort, PortablePlane};
-use crate::netlink::judge::{MTU_RECOMMENDED, is_wifi, judge};
+use crate::netlink::judge::{MTU_RECOMMENDED, judge};
 use crate::netlink::{LinkInfo, Verdict, Watcher};
+use crate::nl80211::radio_below;
 use crate::run::LinkSetup;
 use mesh_core::config::MAX_LINKS;
 use mesh_core::{Input, LinkConfig, LinkId};
@@ -156,7 +157,7 @@ impl Slot {
 
     fn follow(&mut self, link: &LinkInfo, plane: &mut PortablePlane, inputs: &mut Vec<Input>) {
         let name = &self.setup.name;
-        let wifi = self.setup.wifi.unwrap_or_else(|| is_wifi(Path::new("/sys/class/net"), name));
+        let wifi = self.setup.wifi.unwrap_or_else(|| radio_below(Path::new("/sys/class/net"), name).is_some());
         let fresh = LinkConfig {
             name: name.clone(),
             mac: link.mac,

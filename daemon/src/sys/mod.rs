@@ -4,9 +4,11 @@
 //! leaves this folder.
 #![allow(unsafe_code, reason = "system calls that neither nix nor socket2 wraps; kept in one place")]
 
+pub mod ethtool;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod mmsg;
+pub mod netlink;
 pub mod packet;
 pub mod ready;
 pub mod tun;
