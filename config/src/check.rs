@@ -70,10 +70,15 @@ impl<'a> Checker<'a> {
             fast_start: s.flag("fast_start").unwrap_or(d.fast_start),
             wifi_clients: s.flag("wifi_clients").unwrap_or(d.wifi_clients),
             algorithm: s
-                .read("algorithm", "\"IV\", the only algorithm of this release", |v| {
-                    word(v).filter(|w| w == "IV").map(|_| Algorithm::Iv)
+                .read("algorithm", "\"auto\", \"IV\" or \"V\"", |v| {
+                    let word = word(v)?;
+                    Algorithm::ALL.iter().copied().find(|a| a.name() == word)
                 })
                 .unwrap_or(d.algorithm),
+            elp_interval: s
+                .duration("elp_interval", Duration::from_millis(20)..=Duration::from_secs(60))
+                .unwrap_or(d.elp_interval),
+            extensions: s.flag("extensions").unwrap_or(d.extensions),
             state_dir: s
                 .read("state_dir", "an absolute path, or \"\" to keep nothing", |v| {
                     let path = PathBuf::from(word(v)?);
@@ -192,6 +197,10 @@ impl<'a> Checker<'a> {
         s.refuse_unknown();
         let mut link = Link::new("");
         link.hop_penalty = s.byte("hop_penalty").unwrap_or(link.hop_penalty);
+        link.throughput = s.read("throughput", "a rate with its unit like \"54Mbit\", from 100kbit to 400Gbit", |v| {
+            let units = units::parse_rate(&word(v)?)? / 100;
+            u32::try_from(units).ok().filter(|t| (1..=4_000_000).contains(t))
+        });
         link.wifi = s
             .read("wifi", "true, false or \"auto\"", |v| match (truth(v), word(v).as_deref()) {
                 (Some(true), _) => Some(Wifi::Yes),

@@ -47,6 +47,10 @@ pub struct Mesh {
     pub wifi_clients: bool,
     /// Routing algorithm.
     pub algorithm: Algorithm,
+    /// V: time between two hellos on a hard interface, 20 ms to 60 s.
+    pub elp_interval: Duration,
+    /// Speak with other Meshwork nodes about what kernel nodes do not understand.
+    pub extensions: bool,
     /// Where sequence numbers survive a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
 }
@@ -54,8 +58,26 @@ pub struct Mesh {
 /// Routing algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
+    /// Listen, and follow the neighbours; alone, V.
+    Auto,
     /// B.A.T.M.A.N. IV.
     Iv,
+    /// B.A.T.M.A.N. V.
+    V,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Auto, Self::Iv, Self::V];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Iv => "IV",
+            Self::V => "V",
+        }
+    }
 }
 
 /// A hard interface.
@@ -65,6 +87,8 @@ pub struct Link {
     pub interface: String,
     /// Extra penalty for what comes in here, of 255.
     pub hop_penalty: u8,
+    /// V: throughput of the links here, in units of 100 kbit/s; `None` to find out.
+    pub throughput: Option<u32>,
     /// Whether it is a radio.
     pub wifi: Wifi,
     /// How frames are read and written.

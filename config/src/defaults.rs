@@ -18,6 +18,8 @@ impl Default for Mesh {
             fast_start: true,
             wifi_clients: false,
             algorithm: Algorithm::Iv,
+            elp_interval: Duration::from_millis(500),
+            extensions: true,
             state_dir: Some("/var/lib/meshwork".into()),
         }
     }
@@ -26,7 +28,7 @@ impl Default for Mesh {
 impl Link {
     /// A hard interface with nothing said about it but its name.
     pub fn new(interface: impl Into<String>) -> Self {
-        Self { interface: interface.into(), hop_penalty: 0, wifi: Wifi::Auto, io: Io::Packet }
+        Self { interface: interface.into(), hop_penalty: 0, throughput: None, wifi: Wifi::Auto, io: Io::Packet }
     }
 }
 

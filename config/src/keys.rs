@@ -1,6 +1,6 @@
 //! The one list of all settings: what they are called, what may stand there, what they do.
 
-use crate::checked::{Algorithm, Config, Io, Link, Log, Wifi};
+use crate::checked::{Config, Io, Link, Log, Wifi};
 use crate::units;
 
 /// A setting.
@@ -133,15 +133,27 @@ pub const KEYS: &[Key] = &[
         |c| Some(c.mesh.wifi_clients.to_string()),
         "Announce the own clients as Wi-Fi clients.",
     ),
-    restart(node(
+    node(
         "mesh",
         "algorithm",
-        "\"IV\"",
-        |c| match c.mesh.algorithm {
-            Algorithm::Iv => Some(quoted("IV")),
-        },
-        "Routing algorithm. This release speaks B.A.T.M.A.N. IV.",
-    )),
+        "\"auto\", \"IV\" or \"V\"",
+        |c| Some(quoted(c.mesh.algorithm.name())),
+        "Routing algorithm, B.A.T.M.A.N. IV or V. They do not mix; \"auto\" follows the neighbours.",
+    ),
+    node(
+        "mesh",
+        "elp_interval",
+        "time, 20ms to 60s",
+        |c| Some(quoted(&units::format_duration(c.mesh.elp_interval))),
+        "B.A.T.M.A.N. V: time between two hellos on a hard interface.",
+    ),
+    node(
+        "mesh",
+        "extensions",
+        "true or false",
+        |c| Some(c.mesh.extensions.to_string()),
+        "Tell other Meshwork nodes what kernel nodes do not understand; those carry it along unread.",
+    ),
     node(
         "mesh",
         "state_dir",
@@ -155,6 +167,12 @@ pub const KEYS: &[Key] = &[
         "0 to 255",
         |l| Some(l.hop_penalty.to_string()),
         "Extra penalty for what comes in here, of 255. Raise it to use a link only when nothing better is left.",
+    ),
+    link(
+        "throughput",
+        "rate, 100kbit to 400Gbit",
+        |l| l.throughput.map(|t| quoted(&units::format_rate(u64::from(t) * 100))),
+        "B.A.T.M.A.N. V: throughput of the links here. Without it the node asks the driver, or measures.",
     ),
     link(
         "wifi",

@@ -9,6 +9,19 @@ const TIME: &[(&str, u64)] = &[("h", 3_600_000_000), ("min", 60_000_000), ("s", 
 /// all people mean 1024 with it.
 const SIZE: &[(&str, u64)] = &[("MiB", 1024 * 1024), ("KiB", 1024), ("B", 1)];
 
+/// Units of throughput in kbit/s, largest first.
+const RATE: &[(&str, u64)] = &[("Gbit", 1_000_000), ("Mbit", 1_000), ("kbit", 1)];
+
+/// Reads `"54Mbit"`, `"1Gbit"`, `"5.5Mbit"` as kbit/s; `None` for anything else.
+pub fn parse_rate(text: &str) -> Option<u64> {
+    parse(text, RATE)
+}
+
+/// The shortest text that [`parse_rate`] reads back as `kbit` per second.
+pub fn format_rate(kbit: u64) -> String {
+    format(kbit, RATE)
+}
+
 /// Reads `"500ms"`, `"1s"`, `"1.5s"`, `"2min"`, `"1h"`. `None` without a unit, for an unknown
 /// unit, for negative numbers and where microseconds are not enough to say it exactly.
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -83,6 +96,14 @@ mod tests {
         assert_eq!(parse_size("0.5MiB"), Some(512 * 1024));
         assert_eq!(parse_size("512K"), None);
         assert_eq!(parse_size("512"), None);
+    }
+
+    #[test]
+    fn rates() {
+        assert_eq!(parse_rate("5.5Mbit"), Some(5_500));
+        assert_eq!(parse_rate("1 Gbit"), Some(1_000_000));
+        assert_eq!(parse_rate("54"), None);
+        assert_eq!(format_rate(54_000), "54Mbit");
     }
 
     #[test]

@@ -31,9 +31,9 @@ fn every_setting() {
     assert_eq!(
         config.links,
         [
-            Link { interface: "wlan0".into(), hop_penalty: 5, wifi: Wifi::Yes, io: Io::Portable },
-            Link { interface: "eth0.3".into(), hop_penalty: 0, wifi: Wifi::No, io: Io::Packet },
-            Link { interface: "mesh1".into(), hop_penalty: 0, wifi: Wifi::Auto, io: Io::Packet },
+            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: None, wifi: Wifi::Yes, io: Io::Portable },
+            Link { interface: "eth0.3".into(), hop_penalty: 0, throughput: None, wifi: Wifi::No, io: Io::Packet },
+            Link { interface: "mesh1".into(), hop_penalty: 0, throughput: None, wifi: Wifi::Auto, io: Io::Packet },
         ]
     );
     assert_eq!(config.limits.originators, 100);
@@ -124,6 +124,8 @@ fragmentation = true
 fast_start = true
 wifi_clients = false
 algorithm = \"IV\"
+elp_interval = \"500ms\"
+extensions = true
 state_dir = \"/var/lib/meshwork\"
 
 [limits]
@@ -166,7 +168,10 @@ fn the_command_line_goes_first() {
     assert_eq!(config.mesh.mtu, Some(1400));
     assert_eq!(
         config.links,
-        [Link::new("eth9"), Link { interface: "wlan0".into(), hop_penalty: 5, wifi: Wifi::Yes, io: Io::Packet }]
+        [
+            Link::new("eth9"),
+            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: None, wifi: Wifi::Yes, io: Io::Packet }
+        ]
     );
 }
 

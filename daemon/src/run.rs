@@ -54,6 +54,8 @@ pub struct LinkSetup {
     pub name: String,
     /// Extra penalty for what comes in here, of 255.
     pub hop_penalty: u8,
+    /// V: throughput of the links here, in units of 100 kbit/s; `None` to find out.
+    pub throughput: Option<u32>,
     /// Treat it as a radio; `None` to find out.
     pub wifi: Option<bool>,
     /// Use the portable socket layer instead of batched packet sockets.
@@ -309,8 +311,10 @@ impl Node {
             Event::OriginatorGone(orig) => tracing::info!(%orig, "originator unreachable"),
             Event::ClientRoamed { client, to_us, .. } => tracing::debug!(%client, to_us, "client roamed"),
             Event::OtherAlgorithm { neigh, .. } => {
-                tracing::warn!(%neigh, "a neighbor runs B.A.T.M.A.N. V; this mesh is IV, the two do not mix");
+                let (own, other) = (self.mesh.algorithm(), self.mesh.algorithm().other());
+                tracing::warn!(%neigh, "a neighbor runs B.A.T.M.A.N. {}; this mesh is {}, the two do not mix", other.name(), own.name());
             }
+            Event::AlgorithmChanged { to, why } => tracing::info!(why, "B.A.T.M.A.N. {} from now on", to.name()),
             Event::TableFull(table) => tracing::warn!(table, "a table is full, newcomers are turned away"),
             Event::NoLink => tracing::warn!("no hard interface is left, the node is alone"),
             Event::Echo(answer) => self.echoes.answer(answer, now),

@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::args::table::OVERRIDES;
 use crate::run::{LinkSetup, RunSetup};
 use config::{Config, Io, Override, Overrides, Wifi};
-use mesh_core::{Caps, MeshConfig};
+use mesh_core::{Algorithm, Caps, Choice, MeshConfig};
 use packet::MacAddr;
 
 /// What the command line of `run` says besides the file.
@@ -29,6 +29,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
             .map(|link| LinkSetup {
                 name: link.interface.clone(),
                 hop_penalty: link.hop_penalty,
+                throughput: link.throughput,
                 wifi: match link.wifi {
                     Wifi::Auto => None,
                     Wifi::Yes => Some(true),
@@ -39,12 +40,20 @@ pub fn run_setup(config: &Config) -> RunSetup {
             .collect(),
         mesh: MeshConfig {
             host_mac: MacAddr::ZERO,
+            algorithm: match mesh.algorithm {
+                config::Algorithm::Auto => Choice::Auto,
+                config::Algorithm::Iv => Choice::Fixed(Algorithm::Iv),
+                config::Algorithm::V => Choice::Fixed(Algorithm::V),
+            },
+            extensions: mesh.extensions,
+            elp_interval: mesh.elp_interval,
             orig_interval: mesh.orig_interval,
             hop_penalty: mesh.hop_penalty,
             aggregation: mesh.aggregation,
             fragmentation: mesh.fragmentation,
             fast_start: mesh.fast_start,
             wifi_clients: mesh.wifi_clients,
+            dat: false,
             caps: Caps {
                 originators: limits.originators,
                 neighbors: limits.neighbors,

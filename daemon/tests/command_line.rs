@@ -225,17 +225,21 @@ fragmentation = false
 fast_start = false
 wifi_clients = false
 algorithm = \"IV\"
+elp_interval = \"500ms\"
+extensions = true
 state_dir = \"/tmp/d\"
 
 [[link]]
 interface = \"wlan0\"
 hop_penalty = 0
+# throughput: chosen by the node
 wifi = \"auto\"
 io = \"portable\"
 
 [[link]]
 interface = \"eth1\"
 hop_penalty = 0
+# throughput: chosen by the node
 wifi = \"auto\"
 io = \"portable\"
 

@@ -1,6 +1,6 @@
 //! The border of the core: what comes in, what goes out, and what a data plane must offer.
 
-use crate::config::{LinkConfig, LinkId, MeshConfig};
+use crate::config::{Algorithm, LinkConfig, LinkId, LinkSpeed, MeshConfig, Station};
 use crate::counters::Counters;
 use crate::fib::FibChange;
 use crate::frame::Frame;
@@ -14,6 +14,11 @@ pub enum Input {
     LinkUp(LinkId, LinkConfig),
     /// A hard interface is gone.
     LinkDown(LinkId),
+    /// The speed of a wired hard interface, when it is first read and when it changed.
+    LinkSpeed(LinkId, LinkSpeed),
+    /// News of a neighbour from the driver of a radio. Rates are told as often as hellos are sent,
+    /// also when they stay the same: a station that is told of no more is unknown again.
+    Station(LinkId, MacAddr, Station),
     /// A mesh frame that the data plane left to the control side, Ethernet header included.
     LinkRx(LinkId, Frame),
     /// A client frame from the mesh interface that the data plane left to the control side.
@@ -97,6 +102,13 @@ pub enum Event {
         link: LinkId,
         /// Its hard interface address.
         neigh: MacAddr,
+    },
+    /// The node runs another routing algorithm from now on; all routes are learned anew.
+    AlgorithmChanged {
+        /// The new one.
+        to: Algorithm,
+        /// Why.
+        why: &'static str,
     },
     /// A table is full and turns newcomers away; said at most once a minute per table.
     TableFull(&'static str),

@@ -10,11 +10,54 @@ pub struct LinkId(pub u8);
 /// Most hard interfaces of one node.
 pub const MAX_LINKS: usize = 32;
 
+/// Which routing algorithm a node is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Listen, and follow the neighbours; alone, V.
+    Auto,
+    /// This one.
+    Fixed(Algorithm),
+}
+
+/// A routing algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// B.A.T.M.A.N. IV: counts OGMs, the metric is the transmit quality.
+    Iv,
+    /// B.A.T.M.A.N. V: the metric is the throughput.
+    V,
+}
+
+impl Algorithm {
+    /// The name people know it by, `IV` or `V`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Iv => "IV",
+            Self::V => "V",
+        }
+    }
+
+    /// The other one.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Iv => Self::V,
+            Self::V => Self::Iv,
+        }
+    }
+}
+
 /// Settings of a node. Defaults are the kernel module's where it has the setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshConfig {
     /// MAC of the mesh interface; the node's own permanent client.
     pub host_mac: MacAddr,
+    /// Which routing algorithm to run.
+    pub algorithm: Choice,
+    /// Tell other Meshwork nodes what we are, in a container that kernel nodes carry unread. Without
+    /// it nothing that only Meshwork nodes understand is sent, link sensing aside.
+    pub extensions: bool,
+    /// V: time between two hellos (ELP) on an interface; at least 20 ms.
+    pub elp_interval: Duration,
     /// Time between own OGMs; at least 40 ms.
     pub orig_interval: Duration,
     /// Subtracted per hop from the transmit quality, of 255.
@@ -27,6 +70,8 @@ pub struct MeshConfig {
     pub fast_start: bool,
     /// Clients behind this node are marked as Wi-Fi clients.
     pub wifi_clients: bool,
+    /// Take part in the distributed ARP table.
+    pub dat: bool,
     /// Upper bounds of all tables.
     pub caps: Caps,
 }
@@ -69,12 +114,16 @@ impl MeshConfig {
     pub fn new(host_mac: MacAddr) -> Self {
         Self {
             host_mac,
+            algorithm: Choice::Fixed(Algorithm::Iv),
+            extensions: true,
+            elp_interval: Duration::from_millis(500),
             orig_interval: Duration::from_millis(1000),
             hop_penalty: 30,
             aggregation: true,
             fragmentation: true,
             fast_start: true,
             wifi_clients: false,
+            dat: false,
             caps: Caps::default(),
         }
     }
@@ -93,6 +142,33 @@ pub struct LinkConfig {
     pub wifi: bool,
     /// Extra penalty for what comes in here, of 255.
     pub hop_penalty: u8,
+    /// V: throughput of every link here as configured, in units of 100 kbit/s; `None` to find out.
+    pub throughput: Option<u32>,
+}
+
+/// What the system says about the speed of a wired hard interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkSpeed {
+    /// In units of 100 kbit/s; `None` where the driver does not tell.
+    pub throughput: Option<u32>,
+    /// Sends and receives at the same time.
+    pub full_duplex: bool,
+}
+
+/// What the driver of a radio says about a neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Station {
+    /// Its rates. Source: "B.A.T.M.A.N. V" section 2.
+    Rate {
+        /// Throughput that the driver expects for payload, in units of 100 kbit/s.
+        expected: Option<u32>,
+        /// Rate of the last frame sent, in units of 100 kbit/s.
+        tx_bitrate: Option<u32>,
+    },
+    /// The driver lost it: no station of that address is there any more.
+    Gone,
+    /// Frames to it were not acknowledged, so many since this was said last.
+    Failed(u32),
 }
 
 /// Sequence numbers that survive a restart, so that peers do not take it for a replay.

@@ -49,11 +49,17 @@ counted! {
         SeqnoProtected = "seqno_protected",
         /// Transmit quality 0.
         ZeroTq = "zero_tq",
+        /// V: throughput 0.
+        ZeroThroughput = "zero_throughput",
+        /// V: an OGM of a neighbour that never said hello.
+        NoHello = "no_hello",
+        /// V: an OGM older than the newest one.
+        OldOgm = "old_ogm",
         /// The next hop's way leads back to us.
         LoopGuard = "loop_guard",
         /// The relay that we heard it from has no route itself.
         UnknownRelay = "unknown_relay",
-        /// Speaks B.A.T.M.A.N. V, we run IV.
+        /// Speaks the other routing algorithm.
         OtherAlgorithm = "other_algorithm",
         /// The table of originators is full of better ones.
         OriginatorsFull = "originators_full",
@@ -81,6 +87,8 @@ counted! {
         LinkLocal = "link_local",
         /// A flooded frame that was seen before.
         Duplicate = "duplicate",
+        /// Its sender is on our LAN, where the frame was already.
+        Backbone = "backbone",
         /// The queue of broadcasts is full.
         BcastQueueFull = "bcast_queue_full",
         /// Longer than the link carries and fragmentation is off or not possible.

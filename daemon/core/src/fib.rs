@@ -2,6 +2,7 @@
 //! changes. An in-kernel data plane mirrors the same changes into its maps.
 
 use crate::config::{LinkId, MAX_LINKS};
+use crate::snoop::Snoop;
 use crate::time::Instant;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
@@ -48,6 +49,8 @@ pub enum FibChange {
     },
     /// Cut packets that do not fit, or drop them.
     Fragmentation(bool),
+    /// Which client frames the control side wants to see.
+    Snoop(Snoop),
     /// A hard interface is usable (`Some`) or gone.
     Link(LinkId, Option<FibLink>),
     /// An originator's table version; creates the entry.
@@ -166,6 +169,7 @@ pub struct Fib {
     pub(crate) own: MacAddr,
     pub(crate) ttvn: u8,
     pub(crate) fragmentation: bool,
+    pub(crate) snoop: Snoop,
     links: Vec<Option<FibLink>>,
     origs: Map<FibOrig>,
     clients: Map<ClientAt>,
@@ -183,6 +187,7 @@ impl Fib {
             own: MacAddr::ZERO,
             ttvn: 0,
             fragmentation: true,
+            snoop: Snoop::default(),
             links: alloc::vec![None; MAX_LINKS],
             origs: Map::with_hasher(Seeded(seed)),
             clients: Map::with_hasher(Seeded(seed)),
@@ -195,6 +200,7 @@ impl Fib {
         match *change {
             FibChange::Own { orig, ttvn } => (self.own, self.ttvn) = (orig, ttvn),
             FibChange::Fragmentation(on) => self.fragmentation = on,
+            FibChange::Snoop(snoop) => self.snoop = snoop,
             FibChange::Link(id, link) => {
                 if let Some(slot) = self.links.get_mut(usize::from(id.0)) {
                     *slot = link;

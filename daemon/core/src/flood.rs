@@ -2,6 +2,7 @@
 //! Source: protocol notes, "Payload plane" section 3.
 
 use crate::border::Output;
+use crate::client::{Arrival, Via};
 use crate::config::LinkId;
 use crate::counters::{Count, Drop};
 use crate::frame::Frame;
@@ -68,7 +69,7 @@ impl Mesh {
     }
 
     /// A flooded frame was heard: pass it on, and deliver it.
-    pub(crate) fn receive_bcast(&mut self, mut frame: Frame, now: Instant) -> Result<(), Drop> {
+    pub(crate) fn receive_bcast(&mut self, link: LinkId, mut frame: Frame, now: Instant) -> Result<(), Drop> {
         let (eth, packet) = EthHeader::parse(frame.bytes()).map_err(|_| Drop::Short)?;
         let neigh = eth.src;
         if !eth.dst.is_broadcast() || !neigh.is_unicast() {
@@ -90,6 +91,9 @@ impl Mesh {
             Verdict::Protected => return Err(Drop::SeqnoProtected),
         }
         self.counters.add(Count::BcastRx, 1);
+        if self.bla_is_duplicate(rest, orig, now) {
+            return Err(Drop::Duplicate);
+        }
         frame.priority = inner.priority(rest);
         frame.pull_front(ETH_LEN);
         if let Ok((header, _)) = BcastHeader::parse_mut(frame.bytes_mut()) {
@@ -97,12 +101,7 @@ impl Mesh {
         }
         self.flood(&frame, Some((orig, neigh)), now);
         frame.pull_front(BcastHeader::LEN);
-        if inner.ethertype == ETHERTYPE {
-            return Err(Drop::MeshInMesh);
-        }
-        self.learn_temporary((inner.src, inner.vid), orig, now);
-        self.deliver(frame);
-        Ok(())
+        self.deliver(frame, Arrival { via: Via::Broadcast, orig: Some(orig), neigh, link }, now)
     }
 
     /// Sends a broadcast packet out of every hard interface where it can be news. `from` is the
@@ -161,7 +160,7 @@ impl Mesh {
     }
 
     /// The originator whose hard interface this is, as far as known.
-    fn originator_of(&self, neigh: MacAddr) -> MacAddr {
+    pub(crate) fn originator_of(&self, neigh: MacAddr) -> MacAddr {
         let found = self.links.values().find_map(|l| l.neighbors.get(&neigh)?.originator);
         found.unwrap_or(neigh)
     }

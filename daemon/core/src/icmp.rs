@@ -55,7 +55,7 @@ impl Mesh {
             rr.icmp.rr_cur += 1;
         }
         if self.is_own(header.dst) {
-            return self.icmp_for_us(&frame, header, now);
+            return self.icmp_for_us(link, &frame, header, now);
         }
         if header.ttl < 2 {
             return self.ttl_exceeded(&frame, header, now);
@@ -63,7 +63,7 @@ impl Mesh {
         self.forward(link, frame)
     }
 
-    fn icmp_for_us(&mut self, frame: &Frame, header: IcmpHeader, now: Instant) -> Result<(), Drop> {
+    fn icmp_for_us(&mut self, link: LinkId, frame: &Frame, header: IcmpHeader, now: Instant) -> Result<(), Drop> {
         match header.msg_type {
             msg_type::ECHO_REQUEST => {
                 if !self.icmp_budget.take(now) {
@@ -84,6 +84,7 @@ impl Mesh {
                 }));
                 Ok(())
             }
+            msg_type::TP => self.receive_meter(link, frame, now),
             _ => Err(Drop::Unsupported),
         }
     }

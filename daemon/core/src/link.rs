@@ -1,10 +1,21 @@
 //! Hard interfaces and the neighbours heard on them.
 
-use crate::config::{LinkConfig, LinkId};
+use crate::config::{LinkConfig, LinkId, MeshConfig};
+use crate::iv::HELLO_OGMS;
+use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 use crate::window::{WINDOW, Watch};
 use alloc::collections::{BTreeMap, VecDeque};
 use packet::MacAddr;
+
+/// The first link-sensing OGM or hello leaves this soon after an interface comes up.
+const FIRST_SENSE: Duration = Duration::from_millis(20);
+/// Link-sensing OGMs are numbered this far from the regular ones.
+const SENSE_SEQNO: u32 = 0x4000_0000;
+/// Neighbours that may ask for link sensing at once, and per second after that.
+const BURSTS: (u32, u32) = (16, 1);
+/// Unknown neighbours that may appear on an interface at once, and per second after that.
+const NEW_NEIGHBORS: (u32, u32) = (64, 8);
 
 /// An active hard interface.
 #[derive(Debug)]
@@ -25,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) neighbors: BTreeMap<MacAddr, Neighbor>,
     /// How many more unknown neighbours may appear now.
     pub(crate) newcomers: Bucket,
+    /// V: hellos, and OGMs waiting to leave here.
+    pub(crate) v: crate::v::LinkState,
 }
 
 /// A neighbour on one hard interface.
@@ -41,6 +54,8 @@ pub(crate) struct Neighbor {
     pub(crate) senses: Bucket,
     /// How many more unknown originators it may bring now.
     pub(crate) originators: Bucket,
+    /// V: its hellos and how fast the link to it is.
+    pub(crate) v: crate::v::NeighborState,
 }
 
 /// Extra link-sensing OGMs still to send.
@@ -89,6 +104,34 @@ impl Bucket {
 }
 
 impl Link {
+    /// A hard interface that just came up, its first own OGM numbered `seqno`.
+    pub(crate) fn new(id: LinkId, cfg: LinkConfig, seqno: u32, mesh: &MeshConfig, rng: &mut Rng, now: Instant) -> Self {
+        let mut link = Self {
+            id,
+            cfg,
+            seqno,
+            sense_seqno: seqno.wrapping_add(SENSE_SEQNO),
+            sent: VecDeque::new(),
+            next_ogm: now,
+            fast: FastStart { remaining: 0, next: now, bursts: Bucket::new(BURSTS.0, BURSTS.1, now) },
+            neighbors: BTreeMap::new(),
+            newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
+            v: crate::v::LinkState::new(rng.next_u32(), now),
+        };
+        link.restart(mesh, rng, now);
+        link
+    }
+
+    /// Begins to sense the links anew.
+    pub(crate) fn restart(&mut self, mesh: &MeshConfig, rng: &mut Rng, now: Instant) {
+        self.sent.clear();
+        self.fast.remaining = if mesh.fast_start { HELLO_OGMS } else { 0 };
+        self.fast.next = now + rng.below(FIRST_SENSE);
+        // As late as the kernel's, so that neither side counts more than the other.
+        self.next_ogm = now + mesh.orig_interval - FIRST_SENSE + rng.below(2 * FIRST_SENSE);
+        self.v.next_elp = now + rng.below(FIRST_SENSE);
+    }
+
     /// Notes that an own OGM leaves; the echo windows of those who count it move along.
     pub(crate) fn note_sent(&mut self, sent: Sent) {
         self.sent.truncate(WINDOW as usize - 1);

@@ -1,26 +1,28 @@
 //! The control side: owns all routing state, dispatches inputs, collects outputs.
 
 use crate::border::{DataPlane, Event, Input, Output};
-use crate::config::{LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
+use crate::config::{Algorithm, Choice, LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
 use crate::counters::{Count, Counters, Drop};
 use crate::fib::{FibChange, FibLink, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
 use crate::frame::Frame;
-use crate::iv::{HELLO_OGMS, OgmQueue};
-use crate::link::{Bucket, FastStart, Link, PURGE_AFTER};
+use crate::iv::OgmQueue;
+use crate::link::{Bucket, Link, PURGE_AFTER};
 use crate::originator::Originators;
 use crate::rng::Rng;
+use crate::snoop::Snoop;
 use crate::time::{Duration, Instant};
 use crate::tt::global::Global;
 use crate::tt::local::Local;
 use crate::tt::{Key, Request, RoamLimit};
+use crate::v;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL, packet_type};
-use packet::eth::{ClientFrame, EthHeader};
+use packet::eth::EthHeader;
 use packet::tvlv::{Containers, kind, roam, tt};
-use packet::unicast::{Unicast4Header, UnicastHeader, UnicastTvlvHeader, subtype};
+use packet::unicast::{UnicastHeader, UnicastTvlvHeader};
 use packet::{MacAddr, Vid};
 use zerocopy::IntoBytes;
 
@@ -30,14 +32,6 @@ const WORKER: Duration = Duration::from_secs(1);
 const ORIGINATOR_TIMEOUT: Duration = Duration::from_secs(400);
 /// Clients are aged every so many runs of the worker.
 const CLIENT_WORKER: u32 = 5;
-/// The first link-sensing OGM leaves this soon after an interface comes up.
-const FIRST_SENSE: Duration = Duration::from_millis(20);
-/// Link-sensing OGMs are numbered this far from the regular ones.
-const SENSE_SEQNO: u32 = 0x4000_0000;
-/// Neighbours that may ask for link sensing at once, and per second after that.
-const BURSTS: (u32, u32) = (16, 1);
-/// Unknown neighbours that may appear on an interface at once, and per second after that.
-const NEW_NEIGHBORS: (u32, u32) = (64, 8);
 /// Mesh echoes answered at once, and per second after that. Source: "Pitfalls" B 17.
 const ICMP_BUDGET: (u32, u32) = (200, 100);
 /// Whole tables given at once, and per second after that: a request is small, an answer is not.
@@ -54,6 +48,8 @@ const OTHER_MAX: usize = 64;
 #[derive(Debug)]
 pub struct Mesh {
     pub(crate) cfg: MeshConfig,
+    /// The algorithm that runs.
+    pub(crate) algorithm: Algorithm,
     pub(crate) started: Instant,
     pub(crate) rng: Rng,
     pub(crate) out: VecDeque<Output>,
@@ -64,6 +60,8 @@ pub struct Mesh {
     pub(crate) tables: Vec<Table>,
     pub(crate) originators: Originators,
     pub(crate) ogm_queue: OgmQueue,
+    /// Own OGMs of B.A.T.M.A.N. V.
+    pub(crate) v: v::State,
     pub(crate) local: Local,
     pub(crate) local_full: bool,
     pub(crate) global: Global,
@@ -92,6 +90,11 @@ impl Mesh {
         let mut rng = Rng::new(seed);
         let first = resume.unwrap_or(Seqnos { ogm: rng.next_u32(), bcast: 1 });
         let mut mesh = Self {
+            algorithm: match config.algorithm {
+                Choice::Fixed(a) => a,
+                Choice::Auto => Algorithm::V,
+            },
+            v: v::State { seqno: first.ogm, next_ogm: now + config.orig_interval },
             started: now,
             out: VecDeque::new(),
             counters: Counters::default(),
@@ -122,6 +125,7 @@ impl Mesh {
         };
         mesh.add_own_client(now);
         mesh.out.push_back(Output::Fib(FibChange::Fragmentation(mesh.cfg.fragmentation)));
+        mesh.publish_snoop();
         mesh
     }
 
@@ -134,6 +138,18 @@ impl Mesh {
             }
             Input::LinkDown(id) => {
                 self.link_down(id);
+                Ok(())
+            }
+            Input::LinkSpeed(id, speed) => {
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.v.speed = speed;
+                }
+                Ok(())
+            }
+            Input::Station(id, neigh, station) => {
+                if let Some(n) = self.links.get_mut(&id).and_then(|l| l.neighbors.get_mut(&neigh)) {
+                    n.v.rate.note_station(station, now);
+                }
                 Ok(())
             }
             Input::LinkRx(link, frame) => self.link_rx(link, frame, now),
@@ -159,20 +175,34 @@ impl Mesh {
     /// When [`Input::Tick`] is due. A shell that is late just ticks.
     pub fn poll_timeout(&self) -> Instant {
         let flood = self.flood.next().unwrap_or(Instant::FAR_FUTURE);
-        self.next_work.min(self.next_ogm_timer()).min(flood)
+        let routing = match self.algorithm {
+            Algorithm::Iv => self.next_ogm_timer(),
+            Algorithm::V => self.next_v_timer(),
+        };
+        let services = self.next_dat_timer().min(self.next_bla_timer()).min(self.next_meter_timer());
+        self.next_work.min(routing).min(flood).min(services)
     }
 
     /// Sequence numbers to resume with after a restart; the shell persists them now and then and
     /// adds a reserve when it reads them back.
     pub fn seqnos(&self) -> Seqnos {
         let of_primary = self.primary.and_then(|id| self.links.get(&id)).map(|l| l.seqno);
-        Seqnos { ogm: of_primary.unwrap_or(self.first_seqno), bcast: self.bcast_seqno }
+        let ogm = match self.algorithm {
+            Algorithm::Iv => of_primary.unwrap_or(self.first_seqno),
+            Algorithm::V => self.v.seqno,
+        };
+        Seqnos { ogm, bcast: self.bcast_seqno }
     }
 
     fn run_timers(&mut self, now: Instant) {
-        if self.next_ogm_timer() <= now {
-            self.run_ogm_timers(now);
+        match self.algorithm {
+            Algorithm::Iv if self.next_ogm_timer() <= now => self.run_ogm_timers(now),
+            Algorithm::V if self.next_v_timer() <= now => self.run_v_timers(now),
+            _ => {}
         }
+        self.run_dat_timers(now);
+        self.run_bla_timers(now);
+        self.run_meter_timers(now);
         self.run_flood_timers(now);
         if self.next_work <= now {
             self.next_work = now + WORKER;
@@ -202,6 +232,7 @@ impl Mesh {
             self.table_full("own clients", now);
         }
         self.choose_originators(now);
+        self.gateway_work(now);
         if self.works.is_multiple_of(CLIENT_WORKER) {
             self.age_clients(now);
             self.purge_requests();
@@ -259,23 +290,7 @@ impl Mesh {
                     self.link_down(id);
                 }
                 let seqno = self.resume.get(&id).copied().unwrap_or(self.first_seqno);
-                let fast = FastStart {
-                    remaining: if self.cfg.fast_start { HELLO_OGMS } else { 0 },
-                    next: now + self.rng.below(FIRST_SENSE),
-                    bursts: Bucket::new(BURSTS.0, BURSTS.1, now),
-                };
-                let link = Link {
-                    id,
-                    cfg,
-                    seqno,
-                    sense_seqno: seqno.wrapping_add(SENSE_SEQNO),
-                    sent: VecDeque::new(),
-                    // As late as the kernel's, so that neither side counts more than the other.
-                    next_ogm: now + self.cfg.orig_interval - FIRST_SENSE + self.rng.below(2 * FIRST_SENSE),
-                    fast,
-                    neighbors: BTreeMap::new(),
-                    newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
-                };
+                let link = Link::new(id, cfg, seqno, &self.cfg, &mut self.rng, now);
                 self.links.insert(id, link);
                 self.tables.push(Table::Link(id));
             }
@@ -324,6 +339,11 @@ impl Mesh {
         self.out.push_back(Output::Fib(change));
     }
 
+    /// The routing algorithm that runs.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// Our originator address; zero while no hard interface is up.
     pub fn own_orig(&self) -> MacAddr {
         self.primary.and_then(|id| self.links.get(&id)).map_or(MacAddr::ZERO, |l| l.cfg.mac)
@@ -343,9 +363,19 @@ impl Mesh {
             self.local.remove(key, false, &mut self.out);
             self.add_own_client(now);
         }
+        if let Choice::Fixed(to) = self.cfg.algorithm {
+            self.change_algorithm(to, "it was set", now);
+        }
         self.global.cap = self.cfg.caps.clients;
         self.global.cap_per_originator = self.cfg.caps.clients_per_originator;
         self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
+        self.publish_snoop();
+    }
+
+    /// Tells the data plane which client frames our services want to see.
+    pub(crate) fn publish_snoop(&mut self) {
+        let snoop = Snoop { arp: self.cfg.dat, dhcp: self.cfg.dat, ..Snoop::default() };
+        self.out.push_back(Output::Fib(FibChange::Snoop(snoop)));
     }
 
     /// Our own permanent client. Source: "Pitfalls" A 1.
@@ -363,19 +393,25 @@ impl Mesh {
             return Err(Drop::LinkDown);
         }
         match frame.bytes().get(ETH_LEN).copied() {
-            Some(packet_type::OGM) => self.receive_ogms(link, &frame, now),
-            Some(packet_type::BCAST) => self.receive_bcast(frame, now),
+            Some(packet_type::OGM) if self.algorithm == Algorithm::Iv => self.receive_ogms(link, &frame, now),
+            Some(packet_type::ELP) if self.algorithm == Algorithm::V => self.receive_elp(link, &frame, now),
+            Some(packet_type::OGM2) if self.algorithm == Algorithm::V => self.receive_ogm2s(link, &frame, now),
+            Some(packet_type::BCAST) => self.receive_bcast(link, frame, now),
+            Some(packet_type::MCAST) => self.receive_multicast(link, frame, now),
+            Some(packet_type::UNICAST) => self.receive_unicast(link, frame, now),
             Some(packet_type::ICMP) => self.receive_icmp(link, frame, now),
             Some(packet_type::UNICAST_TVLV) => self.receive_unicast_tvlv(link, frame, now),
             Some(packet_type::FRAG) => self.receive_fragment(link, &frame, now),
-            Some(packet_type::UNICAST_4ADDR) => self.receive_4addr(frame, now),
-            Some(packet_type::ELP | packet_type::OGM2) => Err(self.other_algorithm(link, &frame, now)),
+            Some(packet_type::UNICAST_4ADDR) => self.receive_4addr(link, frame, now),
+            Some(packet_type::OGM | packet_type::ELP | packet_type::OGM2) => {
+                Err(self.other_algorithm(link, &frame, now))
+            }
             Some(_) => Err(Drop::Unsupported),
             None => Err(Drop::Short),
         }
     }
 
-    /// A neighbour runs B.A.T.M.A.N. V: we cannot understand each other, and people should know.
+    /// A neighbour runs the other algorithm: we cannot understand each other, and people should know.
     fn other_algorithm(&mut self, link: LinkId, frame: &Frame, now: Instant) -> Drop {
         if let Ok((eth, _)) = EthHeader::parse(frame.bytes()) {
             let neigh = eth.src;
@@ -386,46 +422,6 @@ impl Mesh {
             }
         }
         Drop::OtherAlgorithm
-    }
-
-    /// A client frame that the data plane could not decide: its source is unknown, or it is for a
-    /// group.
-    fn host_rx(&mut self, frame: Frame, now: Instant) -> Result<(), Drop> {
-        let inner = ClientFrame::parse(frame.bytes()).map_err(|_| Drop::Short)?;
-        if !inner.src.is_unicast() {
-            return Err(Drop::BadClientSource);
-        }
-        let done = self.learn_local((inner.src, inner.vid), now).and_then(|()| {
-            if inner.dst.is_multicast() {
-                return self.flood_own(frame, now);
-            }
-            self.out.push_back(Output::HostAgain(frame));
-            Ok(())
-        });
-        if done.is_err() {
-            self.counters.add(Count::TxDropped, 1);
-        }
-        done
-    }
-
-    fn receive_4addr(&mut self, mut frame: Frame, now: Instant) -> Result<(), Drop> {
-        let packet = frame.bytes().get(ETH_LEN..).unwrap_or_default();
-        let (header, rest) = Unicast4Header::parse(packet).map_err(|_| Drop::Short)?;
-        let inner = ClientFrame::parse(rest).map_err(|_| Drop::Short)?;
-        let (src, kind) = (header.src, header.subtype);
-        if inner.ethertype == ETHERTYPE {
-            return Err(Drop::MeshInMesh);
-        }
-        if kind == subtype::DAT_PUT {
-            // Nothing is stored here, and to a client it would be an answer nobody asked for.
-            return Err(Drop::Unsupported);
-        }
-        if kind == subtype::DATA {
-            self.learn_temporary((inner.src, inner.vid), src, now);
-        }
-        frame.pull_front(ETH_LEN + Unicast4Header::LEN);
-        self.deliver(frame);
-        Ok(())
     }
 
     fn receive_fragment(&mut self, link: LinkId, frame: &Frame, now: Instant) -> Result<(), Drop> {
@@ -522,12 +518,6 @@ impl Mesh {
             self.out.push_back(Output::LinkTx(hop.link, piece));
         }
         true
-    }
-
-    /// Hands a client frame to the mesh interface.
-    pub(crate) fn deliver(&mut self, frame: Frame) {
-        self.counters.frame(Count::Rx, frame.len());
-        self.out.push_back(Output::HostTx(frame));
     }
 
     // --- saying things ---

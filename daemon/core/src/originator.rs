@@ -42,6 +42,25 @@ pub(crate) struct Originator {
     pub(crate) bcasts: Stream,
     /// New OGMs accepted; how much it would be missed.
     pub(crate) accepted: u32,
+    /// V: what was heard, per table.
+    pub(crate) v: Vec<crate::v::Heard>,
+    /// What its containers say it can and wants.
+    pub(crate) features: Features,
+}
+
+/// What an originator says of itself in the containers of its OGMs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Features {
+    /// Containers were read at least once.
+    pub(crate) known: bool,
+    /// It takes part in the distributed ARP table.
+    pub(crate) dat: bool,
+    /// Bandwidth that it offers as a gateway, down and up, in units of 100 kbit/s.
+    pub(crate) gateway: Option<(u32, u32)>,
+    /// Multicast flags; `None` without the container.
+    pub(crate) multicast: Option<u8>,
+    /// It runs Meshwork, with these flags.
+    pub(crate) meshwork: Option<u16>,
 }
 
 /// A neighbour that leads to an originator.
@@ -57,6 +76,8 @@ pub(crate) struct Way {
     /// Newest link-sensing number.
     pub(crate) last_sense: Option<u32>,
     qualities: Vec<Quality>,
+    /// V: what it announced, per table.
+    pub(crate) offers: Vec<crate::v::Offer>,
 }
 
 /// Smoothed transmit quality in one table.
@@ -95,12 +116,24 @@ impl Way {
             heard: Watch::default(),
             last_sense: None,
             qualities: Vec::new(),
+            offers: Vec::new(),
         }
     }
 
     /// Smoothed transmit quality in a table, 0 if unknown there.
     pub(crate) fn average(&self, table: Table) -> u8 {
         self.qualities.get(table_index(table)).map_or(0, |q| q.average)
+    }
+
+    /// V: throughput of the way in a table, in units of 100 kbit/s, 0 if unknown there.
+    pub(crate) fn throughput(&self, table: Table) -> u32 {
+        self.offers.get(table_index(table)).map_or(0, |o| o.throughput)
+    }
+
+    /// How good the way is in a table, more is better, 0 if unknown: transmit quality under IV,
+    /// throughput under V. Only one of them is ever filled in.
+    pub(crate) fn metric(&self, table: Table) -> u32 {
+        u32::from(self.average(table)).max(self.throughput(table))
     }
 
     fn push(&mut self, table: Table, tq: u8, rising: bool) {
@@ -147,6 +180,8 @@ impl Originator {
             routers: Vec::new(),
             bcasts: Stream::default(),
             accepted: 0,
+            v: Vec::new(),
+            features: Features::default(),
         }
     }
 
@@ -184,7 +219,7 @@ impl Originator {
                         .iter()
                         .enumerate()
                         .filter(|(_, w)| !routers.contains(&Some(w.hop)))
-                        .min_by_key(|(_, w)| (w.average(Table::Host), w.last_seen))
+                        .min_by_key(|(_, w)| (w.metric(Table::Host), w.last_seen))
                         .map(|(i, _)| i);
                     if let Some(i) = worst {
                         self.ways.swap_remove(i);
@@ -195,6 +230,11 @@ impl Originator {
             }
         };
         &mut self.ways[i]
+    }
+
+    /// How good the chosen way in a table is, see [`Way::metric`]; 0 without one.
+    pub(crate) fn metric(&self, table: Table) -> u32 {
+        self.router(table).and_then(|hop| self.way(hop)).map_or(0, |w| w.metric(table))
     }
 
     /// Smoothed quality of the chosen way in a table, 0 without one.
@@ -232,8 +272,8 @@ impl Originator {
         }
         let lost = |table: &&Table| self.router(**table).is_some_and(|hop| self.way(hop).is_none());
         let best = |&table: &Table| {
-            let used = self.ways.iter().filter(|w| w.average(table) > 0);
-            (table, used.max_by_key(|w| w.average(table)).map(|w| w.hop))
+            let used = self.ways.iter().filter(|w| w.metric(table) > 0);
+            (table, used.max_by_key(|w| w.metric(table)).map(|w| w.hop))
         };
         tables.iter().filter(lost).map(best).collect()
     }
@@ -245,6 +285,12 @@ impl Originator {
             if let Some(q) = way.qualities.get_mut(table_index(table)) {
                 *q = Quality::default();
             }
+            if let Some(o) = way.offers.get_mut(table_index(table)) {
+                *o = crate::v::Offer::default();
+            }
+        }
+        if let Some(h) = self.v.get_mut(table_index(table)) {
+            *h = crate::v::Heard::default();
         }
     }
 }

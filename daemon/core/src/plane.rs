@@ -106,7 +106,8 @@ impl Plane {
                 }
                 None => false,
             };
-            if !fresh || inner.dst.is_multicast() {
+            let snoop = &self.fib.snoop;
+            if !fresh || inner.dst.is_multicast() || snoop.all_from_host || snoop.wants(&inner, frame.bytes()) {
                 return sink.punt_host(frame);
             }
         }
@@ -199,7 +200,11 @@ impl Plane {
                 }
             }
         }
-        if self.fib.is_own(head.dest) { Verdict::Deliver } else { Verdict::Forward(head.dest) }
+        if !self.fib.is_own(head.dest) {
+            return Verdict::Forward(head.dest);
+        }
+        let snoop = &self.fib.snoop;
+        if snoop.all_from_mesh || snoop.wants(&inner, frame) { Verdict::Punt } else { Verdict::Deliver }
     }
 
     /// Sends the packet to where the client is now; false if that is unknown.

@@ -1,8 +1,9 @@
 //! A read-only picture of a node, for people and programs.
 
-use crate::config::LinkId;
+use crate::config::{Algorithm, LinkId};
 use crate::counters::Counters;
 use crate::time::Duration;
+pub use crate::v::rate::RateSource;
 use alloc::string::String;
 use alloc::vec::Vec;
 use packet::{MacAddr, Vid};
@@ -14,6 +15,10 @@ pub struct Snapshot {
     pub originator: MacAddr,
     /// MAC of the mesh interface.
     pub host_mac: MacAddr,
+    /// Routing algorithm that runs.
+    pub algorithm: Algorithm,
+    /// True if it was chosen by listening, false if it was set.
+    pub algorithm_auto: bool,
     /// Own translation table version.
     pub ttvn: u8,
     /// Time since the core started.
@@ -68,8 +73,14 @@ pub struct NeighborView {
     pub echo_count: u8,
     /// Its OGMs out of the last 64 that were heard.
     pub receive_count: u8,
-    /// Transmit quality of the link itself, 0 to 255.
+    /// IV: transmit quality of the link itself, 0 to 255.
     pub tq: u8,
+    /// V: average throughput of the link, in units of 100 kbit/s; 0 under IV.
+    pub throughput: u32,
+    /// V: where that comes from.
+    pub rate_source: RateSource,
+    /// V: time between its hellos, as it says; zero under IV.
+    pub elp_interval: Duration,
     /// It runs Meshwork.
     pub meshwork: bool,
 }
@@ -87,7 +98,7 @@ pub struct OriginatorView {
     pub ttvn: u8,
     /// Number of its clients.
     pub clients: usize,
-    /// It is a neighbour that runs Meshwork.
+    /// It runs Meshwork.
     pub meshwork: bool,
 }
 
@@ -100,8 +111,10 @@ pub struct PathView {
     pub link: LinkId,
     /// Name of that hard interface.
     pub link_name: String,
-    /// Average transmit quality of the way, 0 to 255.
+    /// IV: average transmit quality of the way, 0 to 255; 0 under V.
     pub tq: u8,
+    /// V: throughput of the way, in units of 100 kbit/s; 0 under IV.
+    pub throughput: u32,
     /// Packets go this way.
     pub best: bool,
 }

@@ -1,5 +1,6 @@
 //! Builds the [`Snapshot`] that people and programs see.
 
+use crate::config::{Algorithm, Choice};
 use crate::fib::{NextHop, Table};
 use crate::mesh::Mesh;
 use crate::originator::Originator;
@@ -17,6 +18,8 @@ impl Mesh {
         Snapshot {
             originator: self.own_orig(),
             host_mac: self.cfg.host_mac,
+            algorithm: self.algorithm,
+            algorithm_auto: self.cfg.algorithm == Choice::Auto,
             ttvn: self.local.ttvn,
             uptime: now.since(self.started),
             links: self.link_views(),
@@ -58,7 +61,10 @@ impl Mesh {
                     echo_count: n.echoes.count(),
                     receive_count: heard.count(),
                     tq: quality.through(u8::MAX, link.cfg.hop_penalty, None),
-                    meshwork: n.meshwork,
+                    throughput: if self.algorithm == Algorithm::V { n.v.rate.throughput() } else { 0 },
+                    rate_source: n.v.rate.source,
+                    elp_interval: Duration::from_millis(u64::from(n.v.interval_ms)),
+                    meshwork: self.runs_meshwork(hop),
                 });
             }
         }
@@ -75,11 +81,12 @@ impl Mesh {
                 link: w.hop.link,
                 link_name: self.links.get(&w.hop.link).map_or_else(String::new, |l| l.cfg.name.clone()),
                 tq: w.average(Table::Host),
+                throughput: w.throughput(Table::Host),
                 best: best == Some(w.hop),
             })
-            .filter(|p| p.best || p.tq > 0)
+            .filter(|p| p.best || p.tq > 0 || p.throughput > 0)
             .collect();
-        paths.sort_by_key(|p| (core::cmp::Reverse((p.best, p.tq)), p.neigh));
+        paths.sort_by_key(|p| (core::cmp::Reverse((p.best, p.tq, p.throughput)), p.neigh));
         let table = self.global.tables.get(&addr);
         OriginatorView {
             addr,
@@ -87,11 +94,12 @@ impl Mesh {
             paths,
             ttvn: table.map_or(0, |t| t.ttvn),
             clients: table.map_or(0, |t| t.keys.len()),
-            meshwork: self
-                .links
-                .values()
-                .flat_map(|l| &l.neighbors)
-                .any(|(mac, n)| n.meshwork && n.originator.unwrap_or(*mac) == addr),
+            meshwork: o.features.meshwork.is_some()
+                || self
+                    .links
+                    .values()
+                    .flat_map(|l| &l.neighbors)
+                    .any(|(mac, n)| n.meshwork && n.originator.unwrap_or(*mac) == addr),
         }
     }
 

@@ -93,6 +93,11 @@ impl Watch {
     }
 }
 
+/// True if a number so far from the newest one can only come from a peer that started again.
+pub const fn is_jump(diff: i32) -> bool {
+    diff <= -(WINDOW as i32) || diff >= EXPECTED_RANGE
+}
+
 /// Protection against numbers from nowhere: a large jump is taken for a restart, once in 30 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResetGuard(Option<Instant>);
@@ -100,7 +105,7 @@ pub struct ResetGuard(Option<Instant>);
 impl ResetGuard {
     /// True if a jump by `diff` must not be believed now. Believing one starts the protection.
     pub fn refuses(&mut self, diff: i32, now: Instant) -> bool {
-        if diff > -(WINDOW as i32) && diff < EXPECTED_RANGE {
+        if !is_jump(diff) {
             return false;
         }
         if self.0.is_some_and(|at| now.since(at) < RESET_PROTECTION) {

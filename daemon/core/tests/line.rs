@@ -118,6 +118,7 @@ impl Chain {
                         mtu,
                         wifi: false,
                         hop_penalty: 0,
+                        throughput: None,
                     };
                     chain.nodes[i].input(Input::LinkUp(LinkId(side), cfg), now);
                 }

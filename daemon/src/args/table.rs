@@ -215,6 +215,8 @@ const SETTINGS: &[Flag] = &[
     value("mtu", None, "BYTES", "MTU of the mesh interface").default("chosen by the hard interfaces"),
     value("hop-penalty", None, "N", "what each hop takes off the transmit quality, of 255").default("30"),
     value("orig-interval", None, "TIME", "time between two own originator messages").default("1s"),
+    value("algorithm", None, "NAME", "routing algorithm: auto, IV or V").default("IV").offers(Value::Words(&["auto", "IV", "V"])),
+    switch("no-extensions", None, "nothing for Meshwork nodes that kernel nodes do not understand"),
     switch("no-fast-start", None, "no extra link-sensing messages at start and for new neighbours"),
     switch("no-aggregation", None, "one originator message for each frame"),
     switch("no-fragmentation", None, "drop packets that do not fit a hard interface"),
@@ -236,6 +238,8 @@ pub const OVERRIDES: &[(&str, &str, Option<&str>)] = &[
     ("--mtu", "mesh.mtu", None),
     ("--hop-penalty", "mesh.hop_penalty", None),
     ("--orig-interval", "mesh.orig_interval", None),
+    ("--algorithm", "mesh.algorithm", None),
+    ("--no-extensions", "mesh.extensions", Some("false")),
     ("--no-fast-start", "mesh.fast_start", Some("false")),
     ("--no-aggregation", "mesh.aggregation", Some("false")),
     ("--no-fragmentation", "mesh.fragmentation", Some("false")),
@@ -260,7 +264,7 @@ const NONE: Command = Command {
 pub static PROGRAM: Command = Command {
     id: Id::Top,
     name: "meshwork",
-    summary: "a B.A.T.M.A.N. IV mesh node in user space",
+    summary: "a B.A.T.M.A.N. mesh node in user space",
     about: "Meshwork turns a Linux machine into a full node of a batman-adv mesh (compat version 15), without a kernel \
             module. \"meshwork run -i wlan0\" is a whole node: its mesh interface mesh0 is one port of a switch that \
             spans the mesh.\n\n\
@@ -616,6 +620,10 @@ const LAB: Command = Command {
             switch("json", Some('j'), "print the summary as JSON; progress goes to standard error"),
             value("stagger", None, "TIME", "time between the starts of two nodes").default("0s"),
             value("hop-penalty", None, "N", "hop penalty of all nodes; lower it beyond 30 hops").default("30"),
+            value("algorithm", None, "NAME", "routing algorithm: auto, IV or V")
+                .default("IV")
+                .offers(Value::Words(&["auto", "IV", "V"])),
+            switch("no-extensions", None, "nothing for Meshwork nodes that kernel nodes do not understand"),
             switch("no-fast-start", None, "without the daemon's fast start"),
             switch("no-tcp", None, "without TCP transfers"),
         ],

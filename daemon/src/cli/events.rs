@@ -44,6 +44,11 @@ fn line(e: &EventView, names: &Names) -> String {
         }
         "other_algorithm" => format!("neighbor {neigh} on {link} speaks another routing algorithm"),
         "table_full" => format!("the table of {} is full", e.table.as_deref().unwrap_or("something")),
+        "algorithm_changed" => format!(
+            "{} from now on: {}",
+            e.algo_name.as_deref().unwrap_or("another algorithm"),
+            e.why.as_deref().unwrap_or("unknown reason")
+        ),
         "no_link" => "no hard interface is left".to_owned(),
         other => other.to_owned(),
     };

@@ -457,6 +457,12 @@ pub struct EventView {
     /// Name of a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+    /// Routing algorithm, `BATMAN_IV` or `BATMAN_V`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algo_name: Option<String>,
+    /// Why it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 impl Response {

@@ -249,6 +249,7 @@ fn link_of(event: &Event) -> Option<LinkId> {
         | Event::ClientRoamed { .. }
         | Event::Echo(_)
         | Event::TableFull(_)
+        | Event::AlgorithmChanged { .. }
         | Event::NoLink => None,
     }
 }

@@ -16,7 +16,7 @@ pub fn node(s: &NodeSnapshot) -> Node {
     let primary = s.mesh.links.iter().find(|l| l.primary);
     Node {
         version: s.version.to_owned(),
-        algo_name: "BATMAN_IV".to_owned(),
+        algo_name: format!("BATMAN_{}", s.mesh.algorithm.name()),
         mesh_ifname: s.mesh_name.clone(),
         mesh_address: Mac(s.mesh.host_mac),
         hard_ifname: primary.map(|l| l.name.clone()),
@@ -224,6 +224,8 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         tt_vid: None,
         to_us: None,
         table: None,
+        algo_name: None,
+        why: None,
     };
     let what = match event {
         Event::NeighborNew { link, neigh } => {
@@ -255,6 +257,11 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         Event::TableFull(table) => {
             view.table = Some((*table).to_owned());
             "table_full"
+        }
+        Event::AlgorithmChanged { to, why } => {
+            view.algo_name = Some(format!("BATMAN_{}", to.name()));
+            view.why = Some((*why).to_owned());
+            "algorithm_changed"
         }
         Event::NoLink => "no_link",
         Event::Echo(_) => "other",

@@ -164,6 +164,7 @@ impl Slot {
             mtu: usize::try_from(link.mtu).unwrap_or(usize::MAX).min(usize::from(u16::MAX)),
             wifi,
             hop_penalty: self.setup.hop_penalty,
+            throughput: self.setup.throughput,
         };
         let frame_len = fresh.mtu + FRAME_OVERHEAD;
         match &mut self.state {

@@ -37,7 +37,13 @@ impl Drop for Folder {
 }
 
 pub fn setup() -> RunSetup {
-    let link = |name: &str, hop_penalty| LinkSetup { name: name.into(), hop_penalty, wifi: None, portable: false };
+    let link = |name: &str, hop_penalty| LinkSetup {
+        name: name.into(),
+        hop_penalty,
+        throughput: None,
+        wifi: None,
+        portable: false,
+    };
     RunSetup {
         mesh_name: "mesh0".into(),
         links: vec![link("wlan0", 5), link("eth0", 0), link("eth1", 0)],
@@ -55,7 +61,8 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
     counters.drop(DropReason::Ttl);
     let mut plane = Counters::default();
     plane.add(Count::Tx, 1);
-    let path = |neigh, tq, best| PathView { neigh, link: LinkId(0), link_name: "wlan0".into(), tq, best };
+    let path =
+        |neigh, tq, best| PathView { neigh, link: LinkId(0), link_name: "wlan0".into(), tq, throughput: 0, best };
     let client = |addr, originator, best| GlobalClientView {
         addr,
         vid: Vid::UNTAGGED,
@@ -74,6 +81,8 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
     let mesh = Snapshot {
         originator: mac(1),
         host_mac: mac(100),
+        algorithm: mesh_core::Algorithm::Iv,
+        algorithm_auto: false,
         ttvn: 9,
         uptime: Duration::from_millis(61_500),
         links: vec![LinkView {
@@ -94,6 +103,9 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
             echo_count: 60,
             receive_count: 62,
             tq: 240,
+            throughput: 0,
+            rate_source: mesh_core::snapshot::RateSource::Assumed,
+            elp_interval: Duration::ZERO,
             meshwork: true,
         }],
         originators: vec![

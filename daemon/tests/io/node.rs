@@ -8,7 +8,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet};
 
 fn setup(links: &[&str]) -> RunSetup {
-    let link = |name: &&str| LinkSetup { name: (*name).to_owned(), hop_penalty: 0, wifi: None, portable: false };
+    let link = |name: &&str| LinkSetup {
+        name: (*name).to_owned(),
+        hop_penalty: 0,
+        throughput: None,
+        wifi: None,
+        portable: false,
+    };
     RunSetup {
         mesh_name: "mesh0".to_owned(),
         links: links.iter().map(link).collect(),

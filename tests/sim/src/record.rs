@@ -5,8 +5,8 @@
 //! with inputs, `NN-output.jsonl` holds what each input caused, by its number.
 
 use mesh_core::{
-    Caps, DataPlane, Duration, Echo, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
-    Seqnos, drive,
+    Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId,
+    LinkSpeed, Mesh, MeshConfig, Seqnos, Station, drive,
 };
 use packet::MacAddr;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,10 @@ pub struct Head {
 pub struct Settings {
     host_mac: String,
     orig_interval_ms: u64,
+    algorithm: String,
+    extensions: bool,
+    elp_interval_ms: u64,
+    dat: bool,
     hop_penalty: u8,
     aggregation: bool,
     fragmentation: bool,
@@ -50,7 +54,11 @@ struct InputLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in", rename_all = "snake_case")]
 enum Told {
-    LinkUp { link: u8, name: String, mac: String, mtu: usize, wifi: bool, hop_penalty: u8 },
+    LinkUp { link: u8, name: String, mac: String, mtu: usize, wifi: bool, hop_penalty: u8, throughput: Option<u32> },
+    LinkSpeed { link: u8, throughput: Option<u32>, full_duplex: bool },
+    StationRate { link: u8, neigh: String, expected: Option<u32>, tx_bitrate: Option<u32> },
+    StationGone { link: u8, neigh: String },
+    StationFailed { link: u8, neigh: String, frames: u32 },
     LinkDown { link: u8 },
     LinkRx { link: u8, frame: String },
     HostRx { frame: String },
@@ -249,6 +257,10 @@ impl Settings {
         Self {
             host_mac: config.host_mac.to_string(),
             orig_interval_ms: config.orig_interval.as_millis() as u64,
+            algorithm: algorithm_name(config.algorithm).to_owned(),
+            extensions: config.extensions,
+            elp_interval_ms: config.elp_interval.as_millis() as u64,
+            dat: config.dat,
             hop_penalty: config.hop_penalty,
             aggregation: config.aggregation,
             fragmentation: config.fragmentation,
@@ -260,6 +272,13 @@ impl Settings {
     fn read(&self) -> Result<MeshConfig, Mismatch> {
         Ok(MeshConfig {
             orig_interval: Duration::from_millis(self.orig_interval_ms),
+            algorithm: [Choice::Auto, Choice::Fixed(Algorithm::Iv), Choice::Fixed(Algorithm::V)]
+                .into_iter()
+                .find(|c| algorithm_name(*c) == self.algorithm)
+                .ok_or_else(|| Mismatch(format!("no algorithm: {:?}", self.algorithm)))?,
+            extensions: self.extensions,
+            elp_interval: Duration::from_millis(self.elp_interval_ms),
+            dat: self.dat,
             hop_penalty: self.hop_penalty,
             aggregation: self.aggregation,
             fragmentation: self.fragmentation,
@@ -281,7 +300,19 @@ impl Told {
                 mtu: c.mtu,
                 wifi: c.wifi,
                 hop_penalty: c.hop_penalty,
+                throughput: c.throughput,
             },
+            Input::LinkSpeed(link, s) => {
+                Self::LinkSpeed { link: link.0, throughput: s.throughput, full_duplex: s.full_duplex }
+            }
+            Input::Station(link, neigh, station) => {
+                let (link, neigh) = (link.0, neigh.to_string());
+                match *station {
+                    Station::Rate { expected, tx_bitrate } => Self::StationRate { link, neigh, expected, tx_bitrate },
+                    Station::Gone => Self::StationGone { link, neigh },
+                    Station::Failed(frames) => Self::StationFailed { link, neigh, frames },
+                }
+            }
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
@@ -299,10 +330,28 @@ impl Told {
 
     fn read(&self) -> Result<Input, Mismatch> {
         Ok(match self {
-            Self::LinkUp { link, name, mac: addr, mtu, wifi, hop_penalty } => Input::LinkUp(
+            Self::LinkUp { link, name, mac: addr, mtu, wifi, hop_penalty, throughput } => Input::LinkUp(
                 LinkId(*link),
-                LinkConfig { name: name.clone(), mac: mac(addr)?, mtu: *mtu, wifi: *wifi, hop_penalty: *hop_penalty },
+                LinkConfig {
+                    name: name.clone(),
+                    mac: mac(addr)?,
+                    mtu: *mtu,
+                    wifi: *wifi,
+                    hop_penalty: *hop_penalty,
+                    throughput: *throughput,
+                },
             ),
+            Self::LinkSpeed { link, throughput, full_duplex } => {
+                Input::LinkSpeed(LinkId(*link), LinkSpeed { throughput: *throughput, full_duplex: *full_duplex })
+            }
+            Self::StationRate { link, neigh, expected, tx_bitrate } => {
+                let rate = Station::Rate { expected: *expected, tx_bitrate: *tx_bitrate };
+                Input::Station(LinkId(*link), mac(neigh)?, rate)
+            }
+            Self::StationGone { link, neigh } => Input::Station(LinkId(*link), mac(neigh)?, Station::Gone),
+            Self::StationFailed { link, neigh, frames } => {
+                Input::Station(LinkId(*link), mac(neigh)?, Station::Failed(*frames))
+            }
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
             Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
@@ -312,6 +361,13 @@ impl Told {
             }
             Self::Tick => Input::Tick,
         })
+    }
+}
+
+fn algorithm_name(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Auto => "auto",
+        Choice::Fixed(algorithm) => algorithm.name(),
     }
 }
 
@@ -352,7 +408,14 @@ mod tests {
         let inputs = [
             Input::LinkUp(
                 LinkId(3),
-                LinkConfig { name: "wlan0".into(), mac: MacAddr([2; 6]), mtu: 1500, wifi: true, hop_penalty: 15 },
+                LinkConfig {
+                    name: "wlan0".into(),
+                    mac: MacAddr([2; 6]),
+                    mtu: 1500,
+                    wifi: true,
+                    hop_penalty: 15,
+                    throughput: None,
+                },
             ),
             Input::LinkDown(LinkId(3)),
             Input::LinkRx(LinkId(1), Frame::copy_of(&[0, 255, 16])),

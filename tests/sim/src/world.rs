@@ -158,7 +158,7 @@ impl World {
         let mac = port_mac(node, number);
         let station = self.media[medium].attach(node, link, mac);
         let wifi = self.media[medium].is_radio();
-        let config = LinkConfig { name: format!("port{number}"), mac, mtu, wifi, hop_penalty };
+        let config = LinkConfig { name: format!("port{number}"), mac, mtu, wifi, hop_penalty, throughput: None };
         self.nodes[node].ports.push(Port { medium, station, config, up: true });
         self.by_mac.insert(mac, (node, link));
         link

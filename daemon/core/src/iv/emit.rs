@@ -19,7 +19,6 @@ use packet::MacAddr;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL};
 use packet::eth::EthHeader;
 use packet::ogm::{NOT_BEST_NEXT_HOP, OgmHeader};
-use packet::tvlv::{self, ContainerHeader, kind};
 use zerocopy::IntoBytes;
 
 /// Own OGMs leave up to this much earlier or later. Source: "Constants".
@@ -32,9 +31,6 @@ const FAST_EVERY: Duration = Duration::from_millis(100);
 pub(crate) const HELLO_OGMS: u8 = 5;
 /// TTL of OGMs that only sense a link.
 pub(super) const SENSE_TTL: u8 = 2;
-/// Flags of a node that cannot tell which multicast groups its clients want: all of them, and no
-/// multicast routers. Source: "Payload plane" section 4.1.
-const MULTICAST_ALL: [u8; 4] = [0x1e, 0, 0, 0];
 
 impl Mesh {
     /// Sends what is due: own OGMs, extra ones, collected ones.
@@ -64,7 +60,7 @@ impl Mesh {
 
     fn send_own_ogm(&mut self, id: LinkId, now: Instant) {
         let primary = self.primary == Some(id);
-        let tvlvs = if primary { self.own_tvlvs() } else { Vec::new() };
+        let tvlvs = if primary { self.own_tvlvs(OgmHeader::LEN) } else { Vec::new() };
         let jitter = self.rng.below(2 * JITTER);
         let wait = (self.cfg.orig_interval + jitter).saturating_sub(JITTER);
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -114,20 +110,6 @@ impl Mesh {
             link.fast.remaining = FAST_OGMS;
             link.fast.next = link.fast.next.max(now);
         }
-    }
-
-    /// TVLVs of the next own OGM; commits changes of the local translation table.
-    fn own_tvlvs(&mut self) -> Vec<u8> {
-        let multicast = ContainerHeader::LEN + MULTICAST_ALL.len();
-        let mtu = self.links.values().map(|l| l.cfg.mtu).min().unwrap_or(0);
-        self.commit_local(mtu.saturating_sub(OgmHeader::LEN + multicast + ContainerHeader::LEN));
-        let tt = self.local.tvlv();
-        let mut out = alloc::vec![0; ContainerHeader::LEN + tt.len() + multicast];
-        let written = tvlv::emit(&mut out, kind::TT, 1, tt)
-            .and_then(|rest| tvlv::emit(rest, kind::MCAST, 2, &MULTICAST_ALL))
-            .map(|rest| rest.len());
-        debug_assert_eq!(written, Ok(0), "even values in a buffer of their size");
-        out
     }
 
     /// Sends an OGM packet to everybody in reach of a hard interface.

@@ -7,14 +7,13 @@
 
 use super::emit::SENSE_TTL;
 use super::tq::{LinkQuality, apply_hop_penalty};
-use crate::border::{Event, Output};
 use crate::config::LinkId;
 use crate::counters::{Count, Drop};
-use crate::fib::{FibChange, NextHop, Table};
+use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
-use crate::link::{Bucket, Neighbor};
 use crate::mesh::Mesh;
-use crate::originator::{Note, Originator, table_index};
+use crate::neighbor::WAYS;
+use crate::originator::Note;
 use crate::time::{Duration, Instant};
 use crate::window::{WINDOW, Watch, distance};
 use alloc::vec::Vec;
@@ -22,19 +21,10 @@ use packet::MacAddr;
 use packet::consts::TTL;
 use packet::eth::EthHeader;
 use packet::ogm::{DIRECTLINK, NOT_BEST_NEXT_HOP, Ogm, OgmHeader, Ogms};
-use packet::tvlv::{self, Containers, kind};
 use zerocopy::IntoBytes;
 
 /// Forwarded OGMs wait up to this long. Source: "Constants".
 const FORWARD_JITTER: Duration = Duration::from_millis(10);
-/// Neighbours remembered per originator.
-const WAYS: usize = 32;
-/// Unknown originators that one neighbour may bring at once, and per second after that.
-const NEW_ORIGINATORS: (u32, u32) = (512, 32);
-
-/// Link-sensing OGMs taken from one neighbour at once, and per second after that.
-const SENSES: (u32, u32) = (20, 11);
-
 /// An originator's links rise during its first OGMs.
 const RISING: u32 = 24;
 
@@ -177,80 +167,11 @@ impl Mesh {
         Ok(())
     }
 
-    /// A neighbour's own OGM was heard.
-    fn note_neighbor(&mut self, hop: NextHop, now: Instant) -> Result<(), Drop> {
-        let cap = self.cfg.caps.neighbors;
-        let link = self.links.get_mut(&hop.link).ok_or(Drop::LinkDown)?;
-        if let Some(n) = link.neighbors.get_mut(&hop.neigh) {
-            n.last_seen = now;
-            return Ok(());
-        }
-        if !link.newcomers.take(now) {
-            return Err(Drop::OriginatorRate);
-        }
-        if link.neighbors.len() >= cap {
-            // Whoever never echoed us is missed least; then whoever was silent longest.
-            let worst = link.neighbors.iter().min_by_key(|(_, n)| (n.echoes.count(), n.last_seen));
-            let Some(worst) = worst.map(|(mac, _)| *mac) else { return Err(Drop::OriginatorsFull) };
-            link.neighbors.remove(&worst);
-        }
-        let (burst, rate) = NEW_ORIGINATORS;
-        link.neighbors.insert(
-            hop.neigh,
-            Neighbor {
-                last_seen: now,
-                originator: None,
-                meshwork: false,
-                echoes: Watch::default(),
-                senses: Bucket::new(SENSES.0, SENSES.1, now),
-                originators: Bucket::new(burst, rate, now),
-            },
-        );
-        self.event(Event::NeighborNew { link: hop.link, neigh: hop.neigh });
-        Ok(())
-    }
-
     /// An originator's primary OGM was heard from the originator itself: the neighbour is it.
     fn note_primary(&mut self, hop: NextHop, orig: MacAddr) {
         if let Some(n) = self.links.get_mut(&hop.link).and_then(|l| l.neighbors.get_mut(&hop.neigh)) {
             n.originator = Some(orig);
         }
-    }
-
-    /// Makes sure that the originator has a record. Source: "Pitfalls" B 4.
-    fn note_originator(&mut self, orig: MacAddr, hop: NextHop, direct: bool, now: Instant) -> Result<(), Drop> {
-        if self.originators.contains_key(&orig) {
-            return Ok(());
-        }
-        if !direct {
-            let n = self.links.get_mut(&hop.link).and_then(|l| l.neighbors.get_mut(&hop.neigh));
-            if !n.is_some_and(|n| n.originators.take(now)) {
-                return Err(Drop::OriginatorRate);
-            }
-        }
-        if self.originators.len() >= self.cfg.caps.originators {
-            let Some(worst) = self.least_missed_originator() else {
-                self.table_full("originators", now);
-                return Err(Drop::OriginatorsFull);
-            };
-            self.remove_originator(worst);
-        }
-        self.originators.insert(orig, Originator::new(now));
-        self.out.push_back(Output::Fib(FibChange::Originator { orig, ttvn: 0 }));
-        Ok(())
-    }
-
-    /// The record to give up when the table is full: never a neighbour that echoes us or a next
-    /// hop in use, else whoever sent the fewest OGMs.
-    fn least_missed_originator(&self) -> Option<MacAddr> {
-        let kept =
-            |mac: &MacAddr| self.links.values().filter_map(|l| l.neighbors.get(mac)).any(|n| n.echoes.count() > 0);
-        self.originators
-            .iter()
-            .filter(|(mac, _)| !kept(mac))
-            .min_by_key(|(_, o)| (o.accepted, o.last_seen))
-            .filter(|(_, o)| o.accepted < WINDOW)
-            .map(|(mac, _)| *mac)
     }
 
     /// Moves the windows. Source: section 6, step 1.
@@ -447,40 +368,6 @@ impl Mesh {
         let earliest = now + self.rng.below(FORWARD_JITTER);
         if !self.ogm_queue.add(out, &bytes, mtu, earliest, self.cfg.aggregation) {
             self.counters.drop(Drop::OgmQueueFull);
-        }
-    }
-
-    /// Source: "Wire format" section 13; unknown containers are carried unread.
-    fn receive_tvlvs(&mut self, orig: MacAddr, tvlvs: &[u8], now: Instant) {
-        for c in Containers::new(tvlvs) {
-            if (c.kind, c.version) == (kind::TT, 1) {
-                match tvlv::tt::Tt::parse(c.value) {
-                    Ok(tt) => self.receive_tt(orig, &tt, now),
-                    Err(_) => self.counters.drop(Drop::BadTvlv),
-                }
-            }
-        }
-    }
-
-    /// Sets or removes a next hop and says so. Losing the way of the default table also loses the
-    /// clients behind it. Source: "Translation table" section 6.
-    pub(crate) fn set_route(&mut self, orig: MacAddr, table: Table, hop: Option<NextHop>) {
-        let Some(o) = self.originators.get_mut(&orig) else { return };
-        let had = o.router(table).is_some();
-        if !o.set_router(table, hop) {
-            return;
-        }
-        self.out.push_back(Output::Fib(FibChange::Route { orig, table, next: hop }));
-        if table_index(table) != 0 {
-            return;
-        }
-        match (had, hop.is_some()) {
-            (false, true) => self.event(Event::OriginatorNew(orig)),
-            (true, false) => {
-                self.event(Event::OriginatorGone(orig));
-                self.forget_clients_of(orig);
-            }
-            _ => {}
         }
     }
 }

@@ -77,7 +77,7 @@ impl Table {
 }
 
 /// How good the way to an originator is, 0 without one.
-pub(crate) type Metric<'a> = &'a dyn Fn(MacAddr) -> u8;
+pub(crate) type Metric<'a> = &'a dyn Fn(MacAddr) -> u32;
 
 /// What is said about a client.
 #[derive(Debug, Clone, Copy)]

@@ -14,10 +14,10 @@ use packet::{MacAddr, Vid};
 const SILENT: Duration = Duration::from_secs(4);
 
 /// Quality of the way to an originator, for choosing between several.
-pub(super) fn metric(originators: &Originators, now: Instant) -> impl Fn(MacAddr) -> u8 + '_ {
+pub(super) fn metric(originators: &Originators, now: Instant) -> impl Fn(MacAddr) -> u32 + '_ {
     move |orig| {
         let heard = originators.get(&orig).filter(|o| now.since(o.last_seen) < SILENT);
-        heard.map_or(0, |o| o.quality(Table::Host))
+        heard.map_or(0, |o| o.metric(Table::Host))
     }
 }
 

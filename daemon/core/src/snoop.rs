@@ -1,0 +1,106 @@
+//! Which client frames the data plane leaves to the control side although it could decide about
+//! them: those that a service reads or answers.
+
+use packet::eth::{ClientFrame, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+
+/// What services want to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Snoop {
+    /// ARP, for the distributed ARP table.
+    pub arp: bool,
+    /// DHCP of both IP versions.
+    pub dhcp: bool,
+    /// IPv6 neighbour discovery, router messages included.
+    pub nd: bool,
+    /// Everything that is delivered here, to whomever.
+    pub all_from_mesh: bool,
+    /// Everything that clients send.
+    pub all_from_host: bool,
+}
+
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+/// Server and client ports of DHCP for IPv4.
+const BOOTP: core::ops::RangeInclusive<u16> = 67..=68;
+/// Client and server ports of DHCP for IPv6.
+const DHCPV6: core::ops::RangeInclusive<u16> = 546..=547;
+/// Router solicitation to redirect. Source: RFC 4861.
+const ND_TYPES: core::ops::RangeInclusive<u8> = 133..=137;
+const IPV6_HEADER: usize = 40;
+
+impl Snoop {
+    /// True if a service wants to see this client frame, apart from the two `all_` settings.
+    #[inline]
+    pub fn wants(&self, inner: &ClientFrame, frame: &[u8]) -> bool {
+        match inner.ethertype {
+            ETHERTYPE_ARP => self.arp,
+            ETHERTYPE_IPV4 if self.dhcp => frame
+                .get(inner.payload..)
+                .and_then(udp4_ports)
+                .is_some_and(|p| BOOTP.contains(&p.0) || BOOTP.contains(&p.1)),
+            ETHERTYPE_IPV6 if self.dhcp || self.nd => frame.get(inner.payload..).is_some_and(|ip| self.wants_ipv6(ip)),
+            _ => false,
+        }
+    }
+
+    fn wants_ipv6(&self, ip: &[u8]) -> bool {
+        let payload = ip.get(IPV6_HEADER..).unwrap_or_default();
+        match ip.get(6) {
+            Some(&ICMPV6) => self.nd && payload.first().is_some_and(|t| ND_TYPES.contains(t)),
+            Some(&UDP) => self.dhcp && ports(payload).is_some_and(|p| DHCPV6.contains(&p.0) || DHCPV6.contains(&p.1)),
+            _ => false,
+        }
+    }
+}
+
+/// Source and destination port of an IPv4 packet, if it carries the head of a UDP datagram.
+fn udp4_ports(ip: &[u8]) -> Option<(u16, u16)> {
+    let first = *ip.first()?;
+    let fragment = u16::from_be_bytes([*ip.get(6)?, *ip.get(7)?]) & 0x1fff;
+    if first >> 4 != 4 || *ip.get(9)? != UDP || fragment != 0 {
+        return None;
+    }
+    ports(ip.get(usize::from(first & 0x0f) * 4..)?)
+}
+
+fn ports(udp: &[u8]) -> Option<(u16, u16)> {
+    let &[s0, s1, d0, d1, ..] = udp else { return None };
+    Some((u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn frame(ethertype: u16, ip: &[u8]) -> Vec<u8> {
+        let mut f = std::vec![2u8; 12];
+        f.extend(ethertype.to_be_bytes());
+        f.extend(ip);
+        f.resize(f.len().max(60), 0);
+        f
+    }
+
+    fn wants(s: Snoop, f: &[u8]) -> bool {
+        s.wants(&ClientFrame::parse(f).unwrap(), f)
+    }
+
+    #[test]
+    fn finds_what_services_read() {
+        let all = Snoop { arp: true, dhcp: true, nd: true, ..Snoop::default() };
+        let mut ip4 = [0u8; 28];
+        (ip4[0], ip4[9]) = (0x45, UDP);
+        ip4[20..24].copy_from_slice(&[0, 67, 0, 68]);
+        let mut ip6 = [0u8; 48];
+        (ip6[0], ip6[6], ip6[40]) = (0x60, ICMPV6, 135);
+        let (arp, dhcp, nd) = (frame(0x0806, &[]), frame(0x0800, &ip4), frame(0x86dd, &ip6));
+        assert!(wants(all, &arp) && wants(all, &dhcp) && wants(all, &nd));
+        let none = Snoop::default();
+        assert!(!wants(none, &arp) && !wants(none, &dhcp) && !wants(none, &nd));
+        ip4[7] = 9;
+        assert!(!wants(all, &frame(0x0800, &ip4)), "no head of a datagram");
+        ip6[40] = 128;
+        assert!(!wants(all, &frame(0x86dd, &ip6)), "a ping is nobody's business");
+        assert!(!wants(all, &frame(0x0800, &[])[..15]));
+    }
+}

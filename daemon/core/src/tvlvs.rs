@@ -1,0 +1,88 @@
+//! The containers of OGMs: what we say of ourselves, and what others say. Source: "Wire format"
+//! section 13.
+
+use crate::counters::Drop;
+use crate::mesh::Mesh;
+use crate::time::Instant;
+use alloc::vec::Vec;
+use packet::MacAddr;
+use packet::tvlv::meshwork::{self, Meshwork};
+use packet::tvlv::{self, ContainerHeader, Containers, Value, kind};
+use zerocopy::IntoBytes;
+
+/// One of our own containers.
+struct Own {
+    kind: u8,
+    version: u8,
+    value: Vec<u8>,
+}
+
+impl Mesh {
+    /// Containers of the next own OGM, whose header is `header` bytes long; commits changes of the
+    /// local translation table.
+    pub(crate) fn own_tvlvs(&mut self, header: usize) -> Vec<u8> {
+        let mut own = Vec::new();
+        if let Some(value) = self.gateway_container() {
+            own.push(Own { kind: kind::GATEWAY, version: tvlv::gateway::VERSION, value });
+        }
+        if let Some(value) = self.dat_container() {
+            own.push(Own { kind: kind::DAT, version: tvlv::dat::VERSION, value });
+        }
+        if let Some(value) = self.multicast_container() {
+            own.push(Own { kind: kind::MCAST, version: tvlv::mcast::VERSION, value });
+        }
+        if self.cfg.extensions {
+            let value = Meshwork::new(self.meshwork_flags()).as_bytes().to_vec();
+            own.push(Own { kind: kind::MESHWORK, version: meshwork::VERSION, value });
+        }
+        let others: usize = own.iter().map(|c| ContainerHeader::LEN + c.value.len()).sum();
+        let mtu = self.links.values().map(|l| l.cfg.mtu).min().unwrap_or(0);
+        self.commit_local(mtu.saturating_sub(header + others + ContainerHeader::LEN));
+        own.push(Own { kind: kind::TT, version: 1, value: self.local.tvlv().to_vec() });
+        let size = own.iter().map(|c| ContainerHeader::LEN + c.value.len()).sum();
+        let mut out = alloc::vec![0; size];
+        let mut rest: &mut [u8] = &mut out;
+        for c in &own {
+            let Ok(left) = tvlv::emit(rest, c.kind, c.version, &c.value) else {
+                debug_assert!(false, "even values in a buffer of their size");
+                return Vec::new();
+            };
+            rest = left;
+        }
+        debug_assert!(rest.is_empty(), "even values in a buffer of their size");
+        out
+    }
+
+    /// Flags for other Meshwork nodes, see `packet::tvlv::meshwork`.
+    fn meshwork_flags(&self) -> u16 {
+        0
+    }
+
+    /// Follows what an originator says of itself. A container that is not there says that its
+    /// feature is off; unknown containers are carried unread.
+    pub(crate) fn receive_tvlvs(&mut self, orig: MacAddr, tvlvs: &[u8], now: Instant) {
+        let mut said = crate::originator::Features { known: true, ..Default::default() };
+        for c in Containers::new(tvlvs) {
+            match Value::parse(c) {
+                Ok(Value::Tt(tt)) => self.receive_tt(orig, &tt, now),
+                Ok(Value::Gateway(g)) => said.gateway = g.is_offer().then(|| (g.down.get(), g.up.get())),
+                Ok(Value::Dat) => said.dat = true,
+                Ok(Value::McastCapability(m)) => said.multicast = Some(m.flags),
+                Ok(Value::Meshwork(m)) => said.meshwork = Some(m.flags.get()),
+                Ok(_) => {}
+                Err(_) => self.counters.drop(Drop::BadTvlv),
+            }
+        }
+        let Some(o) = self.originators.get_mut(&orig) else { return };
+        let before = core::mem::replace(&mut o.features, said);
+        if before != said {
+            self.features_changed(orig, before, now);
+        }
+    }
+
+    /// An originator says other things of itself than before.
+    fn features_changed(&mut self, orig: MacAddr, before: crate::originator::Features, now: Instant) {
+        self.gateway_changed(orig, before, now);
+        self.multicast_changed(orig, before);
+    }
+}
