@@ -12,6 +12,7 @@
 mod echo;
 mod host;
 mod links;
+mod readings;
 
 use crate::io::{IoCounters, PortablePlane};
 use crate::netlink::Watcher;
@@ -22,6 +23,7 @@ use host::Host;
 use links::{FRAME_OVERHEAD, Links};
 use mesh_core::{Counters, DataPlane, Duration, Echo, EchoAnswer, Event, Input, Instant, Mesh, Snapshot};
 use packet::MacAddr;
+use readings::Readings;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -135,6 +137,9 @@ pub async fn run(
             if node.watcher.poll_change(cx).is_ready() {
                 return Poll::Ready(Turn::Links);
             }
+            if node.readings.poll(cx).is_ready() {
+                return Poll::Ready(Turn::Readings);
+            }
             if node.plane.poll_ready(cx).is_ready() {
                 return Poll::Ready(Turn::Frames);
             }
@@ -147,6 +152,10 @@ pub async fn run(
             Turn::ControlClosed => control_open = false,
             Turn::Control(request) => node.control(request),
             Turn::Links => node.links_changed(),
+            Turn::Readings => {
+                node.inputs.extend(node.readings.take());
+                node.carry_out();
+            }
             Turn::Frames => {
                 if node.frames() {
                     // Lets tokio look at timers and at ports that became ready meanwhile.
@@ -183,6 +192,7 @@ enum Turn {
     Control(ControlRequest),
     ControlClosed,
     Links,
+    Readings,
     Frames,
     Tick,
 }
@@ -195,6 +205,7 @@ struct Node {
     plane: PortablePlane,
     watcher: Watcher,
     links: Links,
+    readings: Readings,
     host: Host,
     state: StateFile,
     keep_at: Instant,
@@ -225,6 +236,7 @@ impl Node {
             plane,
             watcher,
             links: Links::default(),
+            readings: Readings::default(),
             host,
             state,
             keep_at: now,
@@ -238,6 +250,7 @@ impl Node {
         node.configure_links().map_err(anyhow::Error::msg)?;
         node.links_changed();
         crate::privilege::drop_all_but_network();
+        node.readings.start();
         Ok(node)
     }
 
@@ -329,6 +342,7 @@ impl Node {
         }
         self.links.sync(&mut self.watcher, &mut self.plane, Some(self.host.ifindex), &mut self.inputs);
         self.carry_out();
+        self.readings.follow(self.links.open_ones());
         self.host.fit_mtu(self.links.smallest_mtu(), self.setup.mesh.fragmentation, &mut self.watcher);
         self.plane.grow_to(usize::try_from(self.host.mtu).unwrap_or(0) + FRAME_OVERHEAD);
     }

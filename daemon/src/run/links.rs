@@ -7,6 +7,7 @@ use crate::netlink::judge::{MTU_RECOMMENDED, judge};
 use crate::netlink::{LinkInfo, Verdict, Watcher};
 use crate::nl80211::radio_below;
 use crate::run::LinkSetup;
+use crate::run::readings::Target;
 use mesh_core::config::MAX_LINKS;
 use mesh_core::{Input, LinkConfig, LinkId};
 use std::io;
@@ -108,6 +109,16 @@ impl Links {
             State::Closed(_) => None,
         });
         open.min()
+    }
+
+    /// The interfaces in use.
+    pub(super) fn open_ones(&self) -> impl Iterator<Item = Target> {
+        self.slots.iter().filter_map(|slot| match &slot.state {
+            State::Open { ifindex, config } => {
+                Some(Target { id: slot.id, ifindex: *ifindex, name: config.name.clone(), wifi: config.wifi })
+            }
+            State::Closed(_) => None,
+        })
     }
 
     /// Interfaces that are not in use, with the reason.
