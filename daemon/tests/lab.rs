@@ -305,9 +305,9 @@ impl Drop for Running {
     }
 }
 
-/// All these processes end within two seconds.
+/// All these processes end soon, even on a busy machine.
 fn assert_gone(pids: &[u64]) {
-    let end = Instant::now() + Duration::from_secs(2);
+    let end = Instant::now() + Duration::from_secs(10);
     loop {
         // A process that ended and is not waited for yet is as good as gone.
         let alive = |pid: &&u64| {

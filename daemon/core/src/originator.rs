@@ -75,6 +75,8 @@ pub(crate) struct Way {
     pub(crate) heard: Watch,
     /// Newest link-sensing number.
     pub(crate) last_sense: Option<u32>,
+    /// Quality that the neighbour announced last, after its hop penalty.
+    pub(crate) announced: u8,
     qualities: Vec<Quality>,
     /// V: what it announced, per table.
     pub(crate) offers: Vec<crate::v::Offer>,
@@ -115,6 +117,7 @@ impl Way {
             window: Window::default(),
             heard: Watch::default(),
             last_sense: None,
+            announced: 0,
             qualities: Vec::new(),
             offers: Vec::new(),
         }

@@ -49,6 +49,11 @@ impl Window {
         self.0 & 0x7_ffff == 0x7_fff8
     }
 
+    /// True if the last but one is missing after sixteen without a gap; the newest may be on its way.
+    pub const fn missed_one(self) -> bool {
+        self.0 & 0x3_fffe == 0x3_fffc
+    }
+
     /// How many numbers were noted, 0 to 64.
     pub const fn count(self) -> u8 {
         self.0.count_ones() as u8
@@ -169,6 +174,20 @@ mod tests {
         assert_eq!(w.count(), 1);
         assert!(w.slide(-64, false), "a jump back is a restart");
         assert_eq!(w.count(), 0);
+    }
+
+    #[test]
+    fn a_clean_window_notices_its_first_gap() {
+        let mut w = Window::default();
+        let mut miss = |mark: bool| {
+            w.slide(1, mark);
+            (w.missed_one(), w.broke_off())
+        };
+        for _ in 0..17 {
+            assert_eq!(miss(true), (false, false));
+        }
+        assert_eq!([miss(false), miss(false), miss(false)], [(false, false), (true, false), (false, true)]);
+        assert_eq!([miss(true), miss(false), miss(false)], [(false, false); 3], "it failed before");
     }
 
     #[test]

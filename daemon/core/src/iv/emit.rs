@@ -1,7 +1,7 @@
 //! Own OGMs: the regular ones, and the extra ones of the fast start.
 //!
 //! The arithmetic of IV needs 10 OGMs heard on a link before five hops carry a metric and 26
-//! before twelve. Meshwork nodes therefore sense a new link with up to 40 extra OGMs, 100 ms apart:
+//! before twelve. Meshwork nodes therefore sense a new link with at most 40 extra OGMs, 100 ms apart:
 //! TTL 2, no TVLVs, sequence numbers of their own. They carry the flag "not best next hop"
 //! although they come from their originator. A kernel neighbour drops such an OGM before it counts
 //! it, so it neither echoes it nor divides the echoes of its own by it (a kernel that did count
@@ -23,8 +23,8 @@ use zerocopy::IntoBytes;
 
 /// Own OGMs leave up to this much earlier or later. Source: "Constants".
 const JITTER: Duration = Duration::from_millis(20);
-/// Extra OGMs for a new neighbour.
-const FAST_OGMS: u8 = 40;
+/// Extra OGMs for a new neighbour; with those of a new interface, 40.
+const FAST_OGMS: u8 = 40 - HELLO_OGMS;
 /// Time between extra OGMs.
 const FAST_EVERY: Duration = Duration::from_millis(100);
 /// Extra OGMs on a new interface, to learn whether a Meshwork node is there.

@@ -13,7 +13,7 @@ use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
 use crate::mesh::Mesh;
 use crate::neighbor::WAYS;
-use crate::originator::Note;
+use crate::originator::{Note, Originator};
 use crate::time::{Duration, Instant};
 use crate::window::{WINDOW, Watch, distance};
 use alloc::vec::Vec;
@@ -25,6 +25,9 @@ use zerocopy::IntoBytes;
 
 /// Forwarded OGMs wait up to this long. Source: "Constants".
 const FORWARD_JITTER: Duration = Duration::from_millis(10);
+/// Ways that differ by no more than this are equally good: one late OGM moves a quality by as much.
+const TIE: u8 = 8;
+
 /// An originator's links rise during its first OGMs.
 const RISING: u32 = 24;
 
@@ -199,6 +202,9 @@ impl Mesh {
             if !(had && here) {
                 way.heard.slide(if first { 1 } else { diff }, here);
             }
+            if here && diff >= 0 {
+                way.announced = h.tq;
+            }
         }
         if moved {
             o.last_seqno = Some(seqno);
@@ -322,13 +328,44 @@ impl Mesh {
         if router == Some(hop) {
             return;
         }
-        if let Some(old) = router {
+        if let Some(old) = router.filter(|&old| !self.beats(orig, hop, old, table, average, is_new)) {
+            let Some(o) = self.originators.get(&orig) else { return };
             let old_average = o.quality(table);
+            if self.turns_back(table, hop) && old_average > 0 && self.downhill(o, old) {
+                return;
+            }
             if old_average > average || (old_average == average && self.echo_count(old) >= self.echo_count(hop)) {
                 return;
             }
         }
         self.set_route(orig, table, Some(hop));
+    }
+
+    /// True if a way is better than the one in use for another reason than its quality.
+    fn beats(&self, orig: MacAddr, hop: NextHop, old: NextHop, table: Table, average: u8, is_new: bool) -> bool {
+        let Some(o) = self.originators.get(&orig) else { return false };
+        if self.turns_back(table, old) && !self.turns_back(table, hop) && average > 0 && self.downhill(o, hop) {
+            return true;
+        }
+        // Of two ways equally good we take the one that still works.
+        let failed = is_new && o.way(old).is_some_and(|w| w.window.missed_one());
+        failed && self.cfg.fast_start && average.saturating_add(TIE) >= o.quality(table) && self.downhill(o, hop)
+    }
+
+    /// True if packets that came in on a wire would leave by it, to the only neighbour there. A
+    /// way forward is preferred, and it is what that neighbour is told of: the kernel takes either
+    /// of two equally good ways, and where it picked the one back, a neighbour whose own way
+    /// breaks has to wait until we changed our mind.
+    fn turns_back(&self, table: Table, hop: NextHop) -> bool {
+        let one = |l: &crate::link::Link| !l.cfg.wifi && l.neighbors.len() == 1;
+        table == Table::Link(hop.link) && self.cfg.fast_start && self.links.get(&hop.link).is_some_and(one)
+    }
+
+    /// True if the neighbour is closer to the originator than we are, by what both announce, so
+    /// that its way cannot lead through us.
+    fn downhill(&self, o: &Originator, hop: NextHop) -> bool {
+        let own = apply_hop_penalty(o.quality(Table::Host), self.cfg.hop_penalty);
+        o.way(hop).is_some_and(|w| w.announced > own)
     }
 
     /// Source: section 8.
