@@ -340,6 +340,7 @@ impl Node {
             self.setup.mesh.host_mac = mac;
             self.inputs.push(Input::Configure(self.setup.mesh.clone()));
         }
+        self.inputs.extend(self.host.news(self.watcher.table()).map(Input::Host));
         self.links.sync(&mut self.watcher, &mut self.plane, Some(self.host.ifindex), &mut self.inputs);
         self.carry_out();
         self.readings.follow(self.links.open_ones());

@@ -4,6 +4,7 @@ use crate::config::{Algorithm, LinkConfig, LinkId, LinkSpeed, MeshConfig, Statio
 use crate::counters::Counters;
 use crate::fib::FibChange;
 use crate::frame::Frame;
+use crate::host::HostInfo;
 use crate::time::Duration;
 use packet::{MacAddr, Vid};
 
@@ -19,6 +20,8 @@ pub enum Input {
     /// News of a neighbour from the driver of a radio. Rates are told as often as hellos are sent,
     /// also when they stay the same: a station that is told of no more is unknown again.
     Station(LinkId, MacAddr, Station),
+    /// The host's side of the mesh interface, at start and when it changed.
+    Host(HostInfo),
     /// A mesh frame that the data plane left to the control side, Ethernet header included.
     LinkRx(LinkId, Frame),
     /// A client frame from the mesh interface that the data plane left to the control side.

@@ -31,6 +31,7 @@ pub(crate) mod flood;
 pub mod fragment;
 pub mod frame;
 pub(crate) mod gateway;
+pub mod host;
 pub(crate) mod icmp;
 pub mod invariants;
 pub mod iv;
@@ -56,6 +57,7 @@ pub use config::{Algorithm, Caps, Choice, LinkConfig, LinkId, LinkSpeed, MeshCon
 pub use counters::{Count, Counters, Drop};
 pub use fib::{Fib, FibChange};
 pub use frame::Frame;
+pub use host::HostInfo;
 pub use mesh::{Mesh, drive};
 pub use plane::{Plane, PlaneSink};
 pub use snapshot::Snapshot;

@@ -7,6 +7,7 @@ use crate::fib::{FibChange, FibLink, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
 use crate::frame::Frame;
+use crate::host::HostInfo;
 use crate::iv::OgmQueue;
 use crate::link::{Bucket, Link, PURGE_AFTER};
 use crate::originator::Originators;
@@ -54,6 +55,8 @@ pub struct Mesh {
     pub(crate) rng: Rng,
     pub(crate) out: VecDeque<Output>,
     pub(crate) counters: Counters,
+    /// The host's side of the mesh interface.
+    pub(crate) host: HostInfo,
     pub(crate) links: BTreeMap<LinkId, Link>,
     pub(crate) primary: Option<LinkId>,
     /// The routing tables there are: the default one and one per hard interface.
@@ -98,6 +101,7 @@ impl Mesh {
             started: now,
             out: VecDeque::new(),
             counters: Counters::default(),
+            host: HostInfo::default(),
             links: BTreeMap::new(),
             primary: None,
             tables: alloc::vec![Table::Host],
@@ -150,6 +154,10 @@ impl Mesh {
                 if let Some(n) = self.links.get_mut(&id).and_then(|l| l.neighbors.get_mut(&neigh)) {
                     n.v.rate.note_station(station, now);
                 }
+                Ok(())
+            }
+            Input::Host(info) => {
+                self.host_changed(info);
                 Ok(())
             }
             Input::LinkRx(link, frame) => self.link_rx(link, frame, now),
@@ -370,6 +378,11 @@ impl Mesh {
         self.global.cap_per_originator = self.cfg.caps.clients_per_originator;
         self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
         self.publish_snoop();
+    }
+
+    /// The system around the mesh interface changed.
+    fn host_changed(&mut self, info: HostInfo) {
+        self.host = info;
     }
 
     /// Tells the data plane which client frames our services want to see.

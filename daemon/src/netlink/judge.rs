@@ -107,6 +107,7 @@ mod tests {
             carrier: true,
             loopback: false,
             hardware: 1,
+            below: None,
             master: None,
             kind: String::new(),
             master_kind: String::new(),

@@ -27,6 +27,8 @@ pub struct LinkInfo {
     pub loopback: bool,
     /// ARPHRD number of its kind of hardware, 1 for Ethernet.
     pub hardware: u16,
+    /// The interface that this one stands on, such as that of a VLAN.
+    pub below: Option<u32>,
     /// Bridge, bond or the like that it belongs to.
     pub master: Option<u32>,
     /// Kind of a virtual interface, such as `veth`; empty for hardware.
@@ -53,16 +55,20 @@ impl LinkInfo {
             carrier: flags & IFF_LOWER_UP != 0,
             loopback: flags & IFF_LOOPBACK != 0,
             hardware: u16_at(body, 2)?,
+            below: None,
             master: None,
             kind: String::new(),
             master_kind: String::new(),
         };
+        let mut elsewhere = false;
         for (kind, value) in attrs(body.get(IFINFO_LEN..)?) {
             match kind {
                 IFLA_IFNAME => info.name = text(value),
                 IFLA_ADDRESS => info.mac = mac(value).unwrap_or_default(),
                 IFLA_PERM_ADDRESS => info.permanent_mac = mac(value).filter(|m| m.is_unicast()),
                 IFLA_MTU => info.mtu = u32_at(value, 0)?,
+                IFLA_LINK => info.below = u32_at(value, 0).filter(|b| *b != info.index && *b != 0),
+                IFLA_LINK_NETNSID => elsewhere = true,
                 IFLA_MASTER => info.master = u32_at(value, 0),
                 IFLA_LINKINFO => {
                     for (kind, value) in attrs(value) {
@@ -75,6 +81,10 @@ impl LinkInfo {
                 }
                 _ => {}
             }
+        }
+        // A number of another namespace, or that of the other end, means nothing here.
+        if elsewhere || info.kind == "veth" {
+            info.below = None;
         }
         Some(info)
     }
@@ -149,6 +159,22 @@ impl LinkTable {
         self.by_index.get(&index)
     }
 
+    /// True if the interface, or another one that stands on it, is a port of a bridge.
+    pub fn is_bridged(&self, index: u32) -> bool {
+        let bridge = |l: &LinkInfo| l.master.is_some() && matches!(l.master_kind.as_str(), "bridge" | "openvswitch");
+        let mut on = vec![index];
+        let mut next = 0;
+        while let Some(&index) = on.get(next) {
+            next += 1;
+            if self.by_index(index).is_some_and(bridge) {
+                return true;
+            }
+            let above: Vec<u32> = self.iter().filter(|l| l.below == Some(index)).map(|l| l.index).collect();
+            on.extend(above.into_iter().filter(|i| !on.contains(i)).collect::<Vec<_>>());
+        }
+        false
+    }
+
     /// All of them, by number.
     pub fn iter(&self) -> impl Iterator<Item = &LinkInfo> {
         self.by_index.values()
@@ -202,8 +228,10 @@ const IFF_LOWER_UP: u32 = 0x1_0000;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_PERM_ADDRESS: u16 = 54;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;

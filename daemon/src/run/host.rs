@@ -4,6 +4,7 @@ use crate::io::Tap;
 use crate::netlink::judge::host_mtu_limit;
 use crate::netlink::{LinkTable, Watcher};
 use anyhow::{Context as _, anyhow};
+use mesh_core::HostInfo;
 use packet::MacAddr;
 
 /// The MTU that everything on Ethernet copes with.
@@ -23,6 +24,8 @@ pub(super) struct Host {
     wanted: Option<u32>,
     /// False once its administrator has set another MTU than we did.
     ours: bool,
+    /// What the core was told last.
+    told: HostInfo,
 }
 
 impl Host {
@@ -55,7 +58,7 @@ impl Host {
             watcher.requests().set_up(ifindex, true).with_context(|| format!("cannot set {name} up"))?;
         }
         watcher.refresh().context("cannot list interfaces")?;
-        Ok((Self { name: name.to_owned(), ifindex, mac, mtu, wanted, ours: true }, tap))
+        Ok((Self { name: name.to_owned(), ifindex, mac, mtu, wanted, ours: true, told: HostInfo::default() }, tap))
     }
 
     /// Chooses the MTU by the hard interfaces, sets it, and says why.
@@ -91,6 +94,19 @@ impl Host {
             self.wanted = wanted;
             self.ours = true;
         }
+    }
+
+    /// What stands on the interface, if that is another thing than at the last call.
+    pub(super) fn news(&mut self, table: &LinkTable) -> Option<HostInfo> {
+        let info = HostInfo { bridged: table.is_bridged(self.ifindex) };
+        if info == self.told {
+            return None;
+        }
+        if info.bridged != self.told.bridged {
+            tracing::info!(interface = self.name, bridged = info.bridged, "bridge around the mesh interface");
+        }
+        self.told = info.clone();
+        Some(info)
     }
 
     /// Looks at what others changed about the interface: its new MAC if that is one of it.

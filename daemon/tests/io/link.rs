@@ -48,6 +48,32 @@ fn news_follows_everything() {
 }
 
 #[test]
+fn a_bridge_around_an_interface_is_seen_through_what_stands_on_it() {
+    in_namespace(async || {
+        let mut net = Net::new();
+        let mut watcher = Watcher::open().unwrap();
+        net.pair("mesh0", "other");
+        net.bridge("br");
+        net.set_master("other", Some("br"));
+        net.macvlan("mesh0", "upper");
+        let bridged = |w: &Watcher| {
+            let table = w.table();
+            table.by_name("mesh0").is_some_and(|l| table.is_bridged(l.index))
+        };
+        let there = |w: &Watcher| w.table().by_name("upper").is_some_and(|l| l.below.is_some());
+        follow(&mut watcher, "upper", there).await;
+        assert!(!bridged(&watcher), "the other end of a wire is not ours");
+        net.set_master("upper", Some("br"));
+        follow(&mut watcher, "upper one in a bridge", bridged).await;
+        net.set_master("upper", None);
+        follow(&mut watcher, "out of it", |w| !bridged(w)).await;
+        net.remove("upper");
+        net.set_master("mesh0", Some("br"));
+        follow(&mut watcher, "itself in a bridge", bridged).await;
+    });
+}
+
+#[test]
 fn many_changes_at_once_are_not_lost() {
     in_namespace(async || {
         let mut net = Net::new();

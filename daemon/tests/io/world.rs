@@ -59,6 +59,16 @@ impl Net {
         self.up(name, true);
     }
 
+    /// An interface with an address of its own that stands on another one, as that of a VLAN does.
+    pub(crate) fn macvlan(&mut self, on: &str, name: &str) {
+        let below = self.link(on).unwrap().index;
+        let message = Message::link(NEWLINK, ACK | CREATE, 0, 0, 0)
+            .text(IFNAME, name)
+            .attr(LINK, &below.to_ne_bytes())
+            .nest(LINKINFO, |m| m.text(INFO_KIND, "macvlan"));
+        self.0.request(message).unwrap();
+    }
+
     pub(crate) fn set_master(&mut self, name: &str, master: Option<&str>) {
         let master = master.map_or(0, |m| self.link(m).unwrap().index);
         let index = self.link(name).unwrap().index;
@@ -187,6 +197,7 @@ const NEWNEIGH: u16 = 28;
 const ACK: u16 = 4;
 const CREATE: u16 = 0x400;
 const IFNAME: u16 = 3;
+const LINK: u16 = 5;
 const MASTER: u16 = 10;
 const LINKINFO: u16 = 18;
 const INFO_KIND: u16 = 1;

@@ -5,8 +5,8 @@
 //! with inputs, `NN-output.jsonl` holds what each input caused, by its number.
 
 use mesh_core::{
-    Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId,
-    LinkSpeed, Mesh, MeshConfig, Seqnos, Station, drive,
+    Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, HostInfo, Input, Instant, LinkConfig,
+    LinkId, LinkSpeed, Mesh, MeshConfig, Seqnos, Station, drive,
 };
 use packet::MacAddr;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,7 @@ enum Told {
     StationGone { link: u8, neigh: String },
     StationFailed { link: u8, neigh: String, frames: u32 },
     LinkDown { link: u8 },
+    Host { bridged: bool },
     LinkRx { link: u8, frame: String },
     HostRx { frame: String },
     Configure { config: Settings },
@@ -314,6 +315,7 @@ impl Told {
                 }
             }
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
+            Input::Host(host) => Self::Host { bridged: host.bridged },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
             Input::Configure(config) => Self::Configure { config: Settings::of(config) },
@@ -353,6 +355,7 @@ impl Told {
                 Input::Station(LinkId(*link), mac(neigh)?, Station::Failed(*frames))
             }
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
+            Self::Host { bridged } => Input::Host(HostInfo { bridged: *bridged }),
             Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
             Self::Configure { config } => Input::Configure(config.read()?),
@@ -418,6 +421,7 @@ mod tests {
                 },
             ),
             Input::LinkDown(LinkId(3)),
+            Input::Host(HostInfo { bridged: true }),
             Input::LinkRx(LinkId(1), Frame::copy_of(&[0, 255, 16])),
             Input::HostRx(Frame::copy_of(&[7])),
             Input::Configure(MeshConfig::new(MacAddr([4; 6]))),
