@@ -45,8 +45,8 @@ pub fn help(path: &[&'static Command]) -> String {
 }
 
 /// What exit codes mean, for help and manual page.
-pub const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 the command line or the configuration file is wrong and nothing was started.";
+pub const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 the command line or the configuration file is wrong and nothing was started. doctor \
+     ends with 3 if it found something to be warned of, and with 4 if it found an error.";
 
 /// `meshwork ping [FLAGS] HOST`.
 pub fn usage(path: &[&'static Command]) -> String {
@@ -94,7 +94,7 @@ fn row(out: &mut String, left: &str, right: &str) {
 }
 
 /// Breaks lines at blanks; all but the first are indented.
-fn wrap(text: &str, indent: usize) -> String {
+pub fn wrap(text: &str, indent: usize) -> String {
     let mut out = String::new();
     let mut column = indent;
     for word in text.split_whitespace() {

@@ -40,6 +40,7 @@ pub enum Id {
     Translate,
     Monitor,
     Events,
+    Doctor,
     Config,
     ConfigCheck,
     Json,
@@ -452,6 +453,35 @@ const COMMANDS: &[Command] = &[
         summary: "what changes, as it happens",
         about: "Neighbours and nodes that come and go, clients that roam, tables that are full.",
         flags: &[JSON, NAMES, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Doctor,
+        name: "doctor",
+        aliases: &["dr"],
+        summary: "what is wrong, and what to do about it",
+        about: "Looks at everything that keeps a mesh from working: the node, its configuration, its hard interfaces, \
+                who is heard on them and what they speak, loops and MACs that are there twice, the kernel module, rights, \
+                packet filters, addresses. Says in plain words what is wrong, worst first, and what to do. It needs no \
+                running node and changes nothing; as root it sees more.\n\n\
+                Ends with 0 if there are hints at most, with 3 for warnings, with 4 for errors.",
+        flags: &[
+            &[
+                value(
+                    "interface",
+                    Some('i'),
+                    "IF",
+                    "look at this hard interface instead of the node's; may be repeated",
+                )
+                .offers(Value::Interface)
+                .repeats(),
+                value("time", Some('t'), "SECONDS", "how long to listen to the air").default("5"),
+            ],
+            CONFIG_FILE,
+            JSON,
+            CONNECT,
+            COMMON,
+        ],
         ..NONE
     },
     Command {

@@ -29,10 +29,17 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
 }
 
 fn line(e: &EventView, names: &Names) -> String {
+    let (secs, msecs) = (e.at_msecs / 1000 % 86_400, e.at_msecs % 1000);
+    let text = text(e, names);
+    format!("{:02}:{:02}:{:02}.{msecs:03} {text}", secs / 3600, secs / 60 % 60, secs % 60)
+}
+
+/// What happened, in words.
+pub(crate) fn text(e: &EventView, names: &Names) -> String {
     let who = |mac: Option<crate::control::protocol::Mac>| mac.map_or_else(String::new, |m| names.show(m.0));
     let link = e.hard_ifname.as_deref().unwrap_or("an interface");
     let (neigh, orig, client) = (who(e.neigh_address), who(e.orig_address), who(e.tt_address));
-    let text = match e.what.as_str() {
+    match e.what.as_str() {
         "neighbor_new" => format!("new neighbor {neigh} on {link}"),
         "neighbor_gone" => format!("lost neighbor {neigh} on {link}"),
         "originator_new" => format!("new originator {orig}"),
@@ -51,9 +58,7 @@ fn line(e: &EventView, names: &Names) -> String {
         ),
         "no_link" => "no hard interface is left".to_owned(),
         other => other.to_owned(),
-    };
-    let (secs, msecs) = (e.at_msecs / 1000 % 86_400, e.at_msecs % 1000);
-    format!("{:02}:{:02}:{:02}.{msecs:03} {text}", secs / 3600, secs / 60 % 60, secs % 60)
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The commands of the program.
 //!
 //! Every command but `run`, `lab`, `config check` and those that print a text talks to a running
-//! node over its control socket. Output goes to a writer that the caller gives, so that a closed
+//! node over its control socket; `doctor` does without one, too. Output goes to a writer that the caller gives, so that a closed
 //! pipe ends a command quietly.
 
+mod doctor;
 mod echo;
-mod events;
+pub(crate) mod events;
 mod list;
 mod monitor;
 pub mod names;
@@ -28,7 +29,7 @@ type Out<'a> = &'a mut dyn Write;
 /// Runs the program; `words` is its command line, its own name first.
 ///
 /// Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong and nothing was
-/// started. `lab` has its own.
+/// started. `lab` has its own; `doctor` ends with 3 for warnings and 4 for errors.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = io::stdout().lock();
     let done = match args::parse(words) {
@@ -57,6 +58,9 @@ fn exit_code(done: anyhow::Result<()>, out: Out<'_>) -> ExitCode {
     if error.is::<Quiet>() {
         return ExitCode::FAILURE;
     }
+    if let Some(Ended(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
+    }
     // Whoever reads has read enough: `meshwork o | head`.
     if error.chain().any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)) {
         return ExitCode::SUCCESS;
@@ -77,6 +81,18 @@ impl fmt::Display for Quiet {
 }
 
 impl std::error::Error for Quiet {}
+
+/// The command did its work and ends with this code.
+#[derive(Debug)]
+struct Ended(u8);
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ended with {}", self.0)
+    }
+}
+
+impl std::error::Error for Ended {}
 
 fn dispatch(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     match args.command.id {
@@ -99,6 +115,7 @@ async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::Translate => echo::translate(args, out).await,
         Id::Monitor => monitor::run(args, out).await,
         Id::Events => events::run(args, out).await,
+        Id::Doctor => doctor::run(args, out).await,
         Id::Json => list::bare_json(args, out).await,
         _ => list::run(args, out).await,
     }

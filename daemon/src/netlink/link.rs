@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// One interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkInfo {
     /// Its number; a new interface of the same name has another one.
     pub index: u32,
