@@ -4,6 +4,7 @@ use crate::checked::{
     Algorithm, Config, Control, Io, Limits, Link, Log, MAX_LINKS, Mesh, Overrides, Wifi, check_interface,
 };
 use crate::error::{Place, Problem};
+use crate::radio::{self, Radio, RadioMode};
 use crate::raw::{Setting, Spanned, Table};
 use crate::{keys, suggest, units};
 use packet::MacAddr;
@@ -42,13 +43,16 @@ impl<'a> Checker<'a> {
             }
         }
         let mesh = self.mesh(file);
-        Config {
-            links: self.links(file, &mesh.name),
-            mesh,
-            limits: self.limits(file),
-            control: self.control(file),
-            log: self.log(file),
+        let radios = self.radios(file);
+        let mut links = self.links(file, &mesh.name);
+        // What a radio makes is a hard interface, also where only the radio is named.
+        for radio in &radios {
+            let used = links.iter().any(|l| l.interface == radio.interface);
+            if !used && self.overrides.interfaces.is_empty() && links.len() < MAX_LINKS {
+                links.push(Link::new(&radio.interface));
+            }
         }
+        Config { links, radios, mesh, limits: self.limits(file), control: self.control(file), log: self.log(file) }
     }
 
     fn mesh(&mut self, file: &Table) -> Mesh {
@@ -159,6 +163,82 @@ impl<'a> Checker<'a> {
             }
         }
         if self.overrides.interfaces.is_empty() { links } else { self.chosen_links(&links, mesh) }
+    }
+
+    fn radios(&mut self, file: &Table) -> Vec<Radio> {
+        let mut radios: Vec<Radio> = Vec::new();
+        match entry(file, "radio").map(|(key, value)| (key, value.get_ref())) {
+            None => {}
+            Some((_, Setting::List(list))) => {
+                for item in list {
+                    let Setting::Table(table) = item.get_ref() else {
+                        self.wrong(Place::File(item.span()), "radio", item.get_ref(), "[[radio]] tables");
+                        continue;
+                    };
+                    let Some(radio) = self.radio(table, item) else { continue };
+                    if radios.iter().any(|r| r.interface == radio.interface) {
+                        let text = format!("{:?} is already made of another radio", radio.interface);
+                        self.problem(Place::File(item.span()), "radio.interface", text);
+                    } else {
+                        radios.push(radio);
+                    }
+                }
+            }
+            Some((key, other)) => {
+                self.wrong(Place::File(key.span()), "radio", other, "[[radio]] with two brackets, one for each radio");
+            }
+        }
+        radios
+    }
+
+    /// `None` if something that it needs is missing or wrong, which is noted.
+    fn radio(&mut self, table: &Table, item: &Spanned<Setting>) -> Option<Radio> {
+        let mut s = Section { checker: self, name: "radio", table: Some(table) };
+        s.refuse_unknown();
+        let interface = s.interface("interface");
+        let mesh_id = s.read("mesh_id", "a name of 1 to 32 bytes", |v| word(v).filter(|w| (1..=32).contains(&w.len())));
+        let channel = s.number("channel", 1..=177).and_then(|n| u8::try_from(n).ok());
+        let mut radio = Radio::new("", "", 1);
+        radio.mode = s.read("mode", "\"mesh\" or \"adhoc\"", |v| RadioMode::parse(&word(v)?)).unwrap_or(radio.mode);
+        radio.phy = s.read("phy", "the name of a radio, like \"phy0\"", |v| word(v).filter(|w| !w.is_empty()));
+        radio.width = s
+            .read("width", "20, 40, 80 or 160, in MHz", |v| match v {
+                Setting::Integer(n) => u8::try_from(*n).ok().filter(|n| radio::WIDTHS.contains(n)),
+                Setting::Word(w) => w.parse().ok().filter(|n| radio::WIDTHS.contains(n)),
+                _ => None,
+            })
+            .unwrap_or(radio.width);
+        radio.country = s.read("country", "the two capital letters of a country, like \"DE\"", |v| {
+            word(v).filter(|w| w.len() == 2 && w.bytes().all(|b| b.is_ascii_uppercase()))
+        });
+        radio.passphrase_file = s.read("passphrase_file", "an absolute path", |v| {
+            Some(PathBuf::from(word(v)?)).filter(|path| path.is_absolute())
+        });
+        radio.bssid = s.read("bssid", "a MAC address like \"02:ca:fe:00:00:01\"", |v| {
+            word(v)?.parse::<MacAddr>().ok().filter(|mac| mac.is_unicast())
+        });
+        for key in ["interface", "mesh_id", "channel"] {
+            if entry(table, key).is_none() {
+                let text = format!("missing; a [[radio]] needs interface, mesh_id and channel, and has no {key}");
+                self.problem(Place::File(item.span()), "radio", text);
+            }
+        }
+        if let Some((key, _)) = entry(table, "bssid").filter(|_| radio.mode == RadioMode::Mesh) {
+            self.problem(
+                Place::File(key.span()),
+                "radio.bssid",
+                "only ad-hoc networks have one; remove it, or set mode = \"adhoc\"".to_owned(),
+            );
+        }
+        if let Some((key, _)) = entry(table, "passphrase_file").filter(|_| radio.mode == RadioMode::AdHoc) {
+            self.problem(
+                Place::File(key.span()),
+                "radio.passphrase_file",
+                "SAE protects meshes of 802.11s only; remove it, or set mode = \"mesh\"".to_owned(),
+            );
+        }
+        (radio.interface, radio.mesh_id, radio.channel) = (interface?, mesh_id?, channel?);
+        Some(radio)
     }
 
     /// The interfaces of the command line, with what the file says about each.

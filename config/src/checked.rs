@@ -1,6 +1,7 @@
 //! The configuration with units and ranges proven.
 
 use crate::error::{Errors, LoadError, Place, Problem};
+use crate::radio::Radio;
 use crate::raw::{self, Table};
 use crate::{DEFAULT_FILE, check};
 use packet::MacAddr;
@@ -14,6 +15,8 @@ pub struct Config {
     pub mesh: Mesh,
     /// Hard interfaces, each name once, at most [`MAX_LINKS`].
     pub links: Vec<Link>,
+    /// Radios to bring into a mesh; the interface of each is one of the hard interfaces.
+    pub radios: Vec<Radio>,
     /// Upper bounds of all tables.
     pub limits: Limits,
     /// The control socket.

@@ -58,6 +58,7 @@ impl Default for Config {
         Self {
             mesh: Mesh::default(),
             links: Vec::new(),
+            radios: Vec::new(),
             limits: Limits::default(),
             control: Control::default(),
             log: Log::default(),

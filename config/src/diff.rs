@@ -43,6 +43,8 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
             }
             Show::Link(_) if key.name == "interface" => links(old, new, &mut changes),
             Show::Link(_) => {}
+            Show::Radio(_) if key.name == "interface" => radios(old, new, &mut changes),
+            Show::Radio(_) => {}
         }
     }
     changes
@@ -73,6 +75,27 @@ fn links(old: &Config, new: &Config, changes: &mut Vec<Change>) {
             let (from, to) = (show(before), show(link));
             if from != to {
                 note(format!("link {} {}", link.interface, key.name), from, to);
+            }
+        }
+    }
+}
+
+/// Radios that went, came, or changed.
+fn radios(old: &Config, new: &Config, changes: &mut Vec<Change>) {
+    let mut note = |what, from, to| changes.push(Change { what, from, to, restart: false });
+    for gone in old.radios.iter().filter(|o| new.radios.iter().all(|n| n.interface != o.interface)) {
+        note(format!("radio {}", gone.interface), Some("used".into()), None);
+    }
+    for radio in &new.radios {
+        let Some(before) = old.radios.iter().find(|o| o.interface == radio.interface) else {
+            note(format!("radio {}", radio.interface), None, Some("used".into()));
+            continue;
+        };
+        for key in keys::of("radio") {
+            let Show::Radio(show) = key.show else { continue };
+            let (from, to) = (show(before), show(radio));
+            if from != to {
+                note(format!("radio {} {}", radio.interface, key.name), from, to);
             }
         }
     }
@@ -120,8 +143,9 @@ mod tests {
              fragment_memory = \"32KiB\"\n[control]\nsocket = \"/tmp/s\"\ngroup = \"mesh\"\n[log]\nlevel = \"warn\"\n",
         );
         let all = diff(&old, &new);
-        // Every setting; of those of a link only its name.
-        assert_eq!(all.len(), keys::KEYS.len() - (keys::of("link").count() - 1));
+        // Every setting; of those of a link only its name, of those of a radio none.
+        let left_out = keys::of("link").count() - 1 + keys::of("radio").count();
+        assert_eq!(all.len(), keys::KEYS.len() - left_out);
         let live = diff(&old, &live_part(&old, &new));
         let expected: Vec<Change> = all.iter().filter(|c| !c.restart).cloned().collect();
         assert_eq!(live, expected);

@@ -1,12 +1,13 @@
 //! The one list of all settings: what they are called, what may stand there, what they do.
 
 use crate::checked::{Config, Io, Link, Log, Wifi};
+use crate::radio::Radio;
 use crate::units;
 
 /// A setting.
 #[derive(Debug)]
 pub struct Key {
-    /// Its table, `mesh`; `link` stands for every `[[link]]`.
+    /// Its table, `mesh`; `link` stands for every `[[link]]`, `radio` for every `[[radio]]`.
     pub table: &'static str,
     /// Its name in the table.
     pub name: &'static str,
@@ -24,6 +25,7 @@ pub struct Key {
 pub(crate) enum Show {
     Node(fn(&Config) -> Option<String>),
     Link(fn(&Link) -> Option<String>),
+    Radio(fn(&Radio) -> Option<String>),
 }
 
 impl Key {
@@ -34,6 +36,8 @@ impl Key {
             Show::Node(show) => show(&Config::default()),
             Show::Link(_) if self.name == "interface" => None,
             Show::Link(show) => show(&Link::new("")),
+            Show::Radio(show) if self.name == "mode" || self.name == "width" => show(&Radio::new("", "", 1)),
+            Show::Radio(_) => None,
         }
     }
 }
@@ -61,6 +65,10 @@ const fn node(
 
 const fn link(name: &'static str, value: &'static str, show: fn(&Link) -> Option<String>, help: &'static str) -> Key {
     Key { table: "link", name, value, restart: false, help, show: Show::Link(show) }
+}
+
+const fn radio(name: &'static str, value: &'static str, show: fn(&Radio) -> Option<String>, help: &'static str) -> Key {
+    Key { table: "radio", name, value, restart: false, help, show: Show::Radio(show) }
 }
 
 const fn restart(key: Key) -> Key {
@@ -197,6 +205,52 @@ pub const KEYS: &[Key] = &[
         },
         "How frames are read and written: many per system call, or one by one.",
     ),
+    radio(
+        "interface",
+        "interface name",
+        |r| Some(quoted(&r.interface)),
+        "The interface that the node makes for the mesh and takes away at its end. It is a hard interface by itself. \
+         One that exists already and is down is used, and left as it was found.",
+    ),
+    radio(
+        "phy",
+        "name of a radio",
+        |r| r.phy.as_ref().map(|p| quoted(p)),
+        "The radio, as \"iw phy\" calls it. Without it the only one there is.",
+    ),
+    radio(
+        "mode",
+        "\"mesh\" or \"adhoc\"",
+        |r| Some(quoted(r.mode.name())),
+        "Mesh point of 802.11s, whose own forwarding is switched off, or ad-hoc (IBSS).",
+    ),
+    radio("mesh_id", "1 to 32 bytes", |r| Some(quoted(&r.mesh_id)), "Name of the mesh, or of the ad-hoc network."),
+    radio(
+        "channel",
+        "1 to 14, 32 to 177",
+        |r| Some(r.channel.to_string()),
+        "Its channel; 1 to 14 are of the 2.4 GHz band, the others of that of 5 GHz.",
+    ),
+    radio("width", "20, 40, 80 or 160", |r| Some(r.width.to_string()), "Its width in MHz."),
+    radio(
+        "country",
+        "two letters",
+        |r| r.country.as_ref().map(|c| quoted(c)),
+        "Where the radio stands, like \"DE\"; said to all radios of the machine. Without it the system must know.",
+    ),
+    radio(
+        "passphrase_file",
+        "absolute path",
+        |r| r.passphrase_file.as_ref().map(|p| quoted(&p.to_string_lossy())),
+        "File whose first line is the passphrase of a mesh protected by SAE; needs wpa_supplicant. Without it the \
+         mesh is open.",
+    ),
+    radio(
+        "bssid",
+        "MAC address",
+        |r| r.bssid.map(|b| quoted(&b.to_string())),
+        "Ad-hoc: the address that all cells of the network share. Without it the first one heard.",
+    ),
     node("limits", "originators", "16 to 65536", |c| Some(c.limits.originators.to_string()), "Most originators."),
     node(
         "limits",
@@ -259,7 +313,7 @@ impl std::fmt::Display for Log {
 }
 
 /// A TOML basic string.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

@@ -29,6 +29,7 @@ pub mod diff;
 pub mod error;
 pub mod keys;
 mod print;
+pub mod radio;
 pub mod raw;
 pub mod suggest;
 pub mod units;
@@ -38,6 +39,7 @@ pub use checked::{
 };
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};
+pub use radio::{Radio, RadioMode};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "/etc/meshwork.toml";

@@ -2,6 +2,7 @@
 
 use crate::checked::{Config, Link};
 use crate::keys::{self, Show};
+use crate::radio::Radio;
 use std::fmt;
 
 impl fmt::Display for Config {
@@ -9,6 +10,10 @@ impl fmt::Display for Config {
         for (i, table) in keys::tables().enumerate() {
             if table == "link" {
                 self.links.iter().try_for_each(|link| print_link(f, link))?;
+                continue;
+            }
+            if table == "radio" {
+                self.radios.iter().try_for_each(|radio| print_radio(f, radio))?;
                 continue;
             }
             if i > 0 {
@@ -37,4 +42,9 @@ fn print_link(f: &mut fmt::Formatter<'_>, link: &Link) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+fn print_radio(f: &mut fmt::Formatter<'_>, radio: &Radio) -> fmt::Result {
+    f.write_str("\n")?;
+    f.write_str(&radio.to_toml())
 }

@@ -13,6 +13,7 @@ pub mod lab;
 pub mod netlink;
 pub mod nl80211;
 pub mod privilege;
+pub mod radio;
 pub mod run;
 pub mod setup;
 pub mod state;

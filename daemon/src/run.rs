@@ -16,6 +16,7 @@ mod readings;
 
 use crate::io::{IoCounters, PortablePlane};
 use crate::netlink::Watcher;
+use crate::radio::Keeper;
 use crate::state::{State, StateFile};
 use anyhow::Context as _;
 use echo::Echoes;
@@ -24,7 +25,7 @@ use links::{FRAME_OVERHEAD, Links};
 use mesh_core::{Counters, DataPlane, Duration, Echo, EchoAnswer, Event, Input, Instant, Mesh, Snapshot};
 use packet::MacAddr;
 use readings::Readings;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +38,8 @@ pub struct RunSetup {
     pub mesh_name: String,
     /// Hard interfaces; those that do not exist yet are waited for.
     pub links: Vec<LinkSetup>,
+    /// Radios to bring into a mesh; their interfaces are among the links.
+    pub radios: Vec<config::Radio>,
     /// Settings of the core. `host_mac` zero means: take [`RunSetup::host_mac`], or choose.
     pub mesh: mesh_core::MeshConfig,
     /// MAC of the mesh interface, `None` to derive a stable one from a hard interface.
@@ -206,6 +209,7 @@ struct Node {
     watcher: Watcher,
     links: Links,
     readings: Readings,
+    radios: Keeper,
     host: Host,
     state: StateFile,
     keep_at: Instant,
@@ -237,6 +241,7 @@ impl Node {
             watcher,
             links: Links::default(),
             readings: Readings::default(),
+            radios: Keeper::new(Path::new("/run/meshwork")),
             host,
             state,
             keep_at: now,
@@ -251,6 +256,7 @@ impl Node {
         node.links_changed();
         crate::privilege::drop_all_but_network();
         node.readings.start();
+        node.radios.keep(node.setup.radios.clone());
         Ok(node)
     }
 
@@ -422,6 +428,10 @@ impl Node {
         if new.links != self.setup.links {
             changes.push("hard interfaces");
         }
+        if new.radios != self.setup.radios {
+            self.radios.keep(new.radios.clone());
+            changes.push("radios");
+        }
         self.host.want_mtu(new.host_mtu);
         self.setup = new;
         self.configure_links()?;
@@ -439,11 +449,24 @@ impl Node {
             mesh: self.mesh.snapshot(self.now()),
             plane: self.plane.counters(),
             io: self.plane.io_counters(),
-            refused: self.links.refused(),
+            refused: self.refused(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
             rss_bytes: resident_bytes(),
         }
+    }
+
+    /// Hard interfaces that are not used, with the reason; for those of radios what is wrong with
+    /// the radio.
+    fn refused(&self) -> Vec<(String, String)> {
+        let mut refused = self.links.refused();
+        for state in self.radios.states() {
+            let here = refused.iter_mut().find(|(name, _)| *name == state.interface);
+            if let (Some((_, why)), Some(trouble)) = (here, state.trouble) {
+                *why = trouble;
+            }
+        }
+        refused
     }
 
     fn stop(mut self) {
@@ -453,6 +476,7 @@ impl Node {
             self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
         }
         self.links.put_back(&mut self.watcher);
+        self.radios.stop();
         tracing::debug!(counters = ?self.plane.io_counters(), "counted");
         tracing::info!("stopped");
     }
@@ -467,12 +491,20 @@ fn configured_mac(setup: &RunSetup) -> Option<MacAddr> {
 fn choose_mac(setup: &RunSetup, watcher: &Watcher, left: Option<State>, seed: u64) -> MacAddr {
     let names: Vec<&str> = setup.links.iter().map(|l| l.name.as_str()).collect();
     let hardware = || host::stable_mac(&setup.mesh_name, &names, watcher.table(), None);
+    // The interface of a radio is made later, but its radio is there.
+    let radio = || {
+        let phy = setup.radios.iter().find_map(|r| r.phy.clone()).unwrap_or_else(|| "phy0".to_owned());
+        let mac = std::fs::read_to_string(format!("/sys/class/ieee80211/{phy}/macaddress")).ok()?;
+        (!setup.radios.is_empty())
+            .then(|| host::stable_mac(&setup.mesh_name, &[], watcher.table(), Some(mac.trim())))?
+    };
     let machine = || {
         let id = std::fs::read_to_string("/etc/machine-id").ok()?;
         host::stable_mac(&setup.mesh_name, &[], watcher.table(), Some(id.trim()))
     };
     configured_mac(setup)
         .or_else(hardware)
+        .or_else(radio)
         .or_else(|| left.map(|s| s.host_mac))
         .or_else(machine)
         .unwrap_or_else(|| host::local_mac(seed))

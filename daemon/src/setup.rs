@@ -64,6 +64,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 fragment_bytes: limits.fragment_memory,
             },
         },
+        radios: config.radios.clone(),
         host_mac: mesh.mac,
         host_mtu: mesh.mtu,
         up: mesh.up,

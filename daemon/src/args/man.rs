@@ -74,10 +74,13 @@ fn configuration(out: &mut String) {
          Settings marked (restart) are read at start only; SIGHUP takes in all others.",
     );
     for table in keys::tables() {
-        let brackets = if table == "link" { "[[link]]".to_owned() } else { format!("[{table}]") };
+        let brackets = if matches!(table, "link" | "radio") { format!("[[{table}]]") } else { format!("[{table}]") };
         let _ = writeln!(out, ".SS \"{brackets}\"");
         if table == "link" {
             out.push_str("One for each hard interface.\n");
+        }
+        if table == "radio" {
+            out.push_str("One for each radio that the node brings into a mesh by itself.\n");
         }
         for key in keys::of(table) {
             setting(out, key);

@@ -48,6 +48,7 @@ pub fn setup() -> RunSetup {
         mesh_name: "mesh0".into(),
         links: vec![link("wlan0", 5), link("eth0", 0), link("eth1", 0)],
         mesh: MeshConfig::new(MacAddr::ZERO),
+        radios: Vec::new(),
         host_mac: None,
         host_mtu: None,
         up: true,

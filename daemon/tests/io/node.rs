@@ -19,6 +19,7 @@ fn setup(links: &[&str]) -> RunSetup {
         mesh_name: "mesh0".to_owned(),
         links: links.iter().map(link).collect(),
         mesh: mesh_core::MeshConfig::new(MacAddr::ZERO),
+        radios: Vec::new(),
         host_mac: None,
         host_mtu: None,
         up: true,
