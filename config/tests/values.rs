@@ -31,7 +31,7 @@ fn every_setting() {
     assert_eq!(
         config.links,
         [
-            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: None, wifi: Wifi::Yes, io: Io::Portable },
+            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: Some(540), wifi: Wifi::Yes, io: Io::Portable },
             Link { interface: "eth0.3".into(), hop_penalty: 0, throughput: None, wifi: Wifi::No, io: Io::Packet },
             Link { interface: "mesh1".into(), hop_penalty: 0, throughput: None, wifi: Wifi::Auto, io: Io::Packet },
         ]
@@ -62,6 +62,7 @@ state_dir = ""
 
 [[link]]
 interface = "wlan0"
+throughput = "54Mbit"
 hop_penalty = 5
 wifi = true
 io = "portable"
@@ -170,7 +171,7 @@ fn the_command_line_goes_first() {
         config.links,
         [
             Link::new("eth9"),
-            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: None, wifi: Wifi::Yes, io: Io::Packet }
+            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: Some(540), wifi: Wifi::Yes, io: Io::Packet }
         ]
     );
 }
