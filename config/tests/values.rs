@@ -31,7 +31,13 @@ fn every_setting() {
     assert_eq!(
         config.links,
         [
-            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: Some(540), wifi: Wifi::Yes, io: Io::Portable },
+            Link {
+                interface: "wlan0".into(),
+                hop_penalty: 5,
+                throughput: Some(540),
+                wifi: Wifi::Yes,
+                io: Io::Portable
+            },
             Link { interface: "eth0.3".into(), hop_penalty: 0, throughput: None, wifi: Wifi::No, io: Io::Packet },
             Link { interface: "mesh1".into(), hop_penalty: 0, throughput: None, wifi: Wifi::Auto, io: Io::Packet },
         ]
