@@ -5,7 +5,7 @@
 //! invisible for up to 30 s. So numbers are written now and then, and a restart resumes
 //! [`RESERVE`] ahead of what was written. Source: protocol notes, pitfalls A 20 and 21.
 
-use mesh_core::{Duration, Instant, Seqnos};
+use mesh_core::{Algorithm, Duration, Instant, Seqnos};
 use packet::MacAddr;
 use std::fmt::Write as _;
 use std::io;
@@ -32,7 +32,11 @@ impl State {
     pub fn parse(text: &str) -> Option<Self> {
         let value = |key: &str| text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(' '));
         Some(Self {
-            seqnos: Seqnos { ogm: value("ogm")?.parse().ok()?, bcast: value("bcast")?.parse().ok()? },
+            seqnos: Seqnos {
+                ogm: value("ogm")?.parse().ok()?,
+                bcast: value("bcast")?.parse().ok()?,
+                algorithm: [Algorithm::Iv, Algorithm::V].into_iter().find(|a| value("algorithm") == Some(a.name())),
+            },
             host_mac: value("host_mac")?.parse().ok().filter(|m: &MacAddr| m.is_unicast())?,
         })
     }
@@ -40,15 +44,22 @@ impl State {
     /// The text form.
     pub fn to_text(self) -> String {
         let mut text = String::new();
-        let Seqnos { ogm, bcast } = self.seqnos;
+        let Seqnos { ogm, bcast, algorithm } = self.seqnos;
         // Writing to a String cannot fail.
         let _ = write!(text, "ogm {ogm}\nbcast {bcast}\nhost_mac {}\n", self.host_mac);
+        if let Some(a) = algorithm {
+            let _ = writeln!(text, "algorithm {}", a.name());
+        }
         text
     }
 
     /// Numbers to start with after a restart.
     pub fn resume(self) -> Seqnos {
-        Seqnos { ogm: self.seqnos.ogm.wrapping_add(RESERVE), bcast: self.seqnos.bcast.wrapping_add(RESERVE) }
+        Seqnos {
+            ogm: self.seqnos.ogm.wrapping_add(RESERVE),
+            bcast: self.seqnos.bcast.wrapping_add(RESERVE),
+            algorithm: self.seqnos.algorithm,
+        }
     }
 }
 
@@ -94,6 +105,7 @@ impl StateFile {
                 moved(old.seqnos.ogm, state.seqnos.ogm)
                     || moved(old.seqnos.bcast, state.seqnos.bcast)
                     || old.host_mac != state.host_mac
+                    || old.seqnos.algorithm != state.seqnos.algorithm
                     || (*old != state && now.since(*at) >= INTERVAL)
             }
         };
@@ -132,7 +144,7 @@ mod tests {
     use super::*;
 
     fn state(ogm: u32, bcast: u32) -> State {
-        State { seqnos: Seqnos { ogm, bcast }, host_mac: MacAddr([2, 0, 0, 0, 0, 7]) }
+        State { seqnos: Seqnos { ogm, bcast, algorithm: Some(Algorithm::V) }, host_mac: MacAddr([2, 0, 0, 0, 0, 7]) }
     }
 
     fn at(secs: u64) -> Instant {

@@ -178,4 +178,6 @@ pub struct Seqnos {
     pub ogm: u32,
     /// Last broadcast sequence number used.
     pub bcast: u32,
+    /// The algorithm that ran, to begin with where it is chosen by listening.
+    pub algorithm: Option<Algorithm>,
 }

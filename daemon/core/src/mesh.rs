@@ -1,5 +1,6 @@
 //! The control side: owns all routing state, dispatches inputs, collects outputs.
 
+use crate::auto::Auto;
 use crate::border::{DataPlane, Event, Input, Output};
 use crate::config::{Algorithm, Choice, LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
 use crate::counters::{Count, Counters, Drop};
@@ -40,10 +41,6 @@ const ICMP_BUDGET: (u32, u32) = (200, 100);
 const TABLE_BUDGET: (u32, u32) = (500, 100);
 /// People are told of a full table once in this time.
 const TABLE_FULL_EVERY: Duration = Duration::from_secs(60);
-/// People are told of a neighbour with the other algorithm once in this time ...
-const OTHER_EVERY: Duration = Duration::from_secs(3600);
-/// ... and of this many.
-const OTHER_MAX: usize = 64;
 
 /// A node's routing state.
 #[derive(Debug)]
@@ -63,6 +60,8 @@ pub struct Mesh {
     pub(crate) tables: Vec<Table>,
     pub(crate) originators: Originators,
     pub(crate) ogm_queue: OgmQueue,
+    /// What is known of algorithms around us.
+    pub(crate) auto: Auto,
     /// Own OGMs of B.A.T.M.A.N. V.
     pub(crate) v: v::State,
     pub(crate) local: Local,
@@ -83,7 +82,6 @@ pub struct Mesh {
     next_work: Instant,
     works: u32,
     told_full: BTreeMap<&'static str, Instant>,
-    told_other: BTreeMap<(LinkId, MacAddr), Instant>,
 }
 
 impl Mesh {
@@ -91,12 +89,13 @@ impl Mesh {
     /// first sequence numbers.
     pub fn new(config: MeshConfig, seed: u64, resume: Option<Seqnos>, now: Instant) -> Self {
         let mut rng = Rng::new(seed);
-        let first = resume.unwrap_or(Seqnos { ogm: rng.next_u32(), bcast: 1 });
+        let first = resume.unwrap_or(Seqnos { ogm: rng.next_u32(), bcast: 1, algorithm: None });
         let mut mesh = Self {
             algorithm: match config.algorithm {
                 Choice::Fixed(a) => a,
-                Choice::Auto => Algorithm::V,
+                Choice::Auto => first.algorithm.unwrap_or(Algorithm::V),
             },
+            auto: Auto::new(config.algorithm, first.algorithm.is_some(), now),
             v: v::State { seqno: first.ogm, next_ogm: now + config.orig_interval },
             started: now,
             out: VecDeque::new(),
@@ -123,7 +122,6 @@ impl Mesh {
             next_work: now + WORKER,
             works: 0,
             told_full: BTreeMap::new(),
-            told_other: BTreeMap::new(),
             cfg: config,
             rng,
         };
@@ -184,6 +182,7 @@ impl Mesh {
     pub fn poll_timeout(&self) -> Instant {
         let flood = self.flood.next().unwrap_or(Instant::FAR_FUTURE);
         let routing = match self.algorithm {
+            _ if self.is_listening() => self.auto.next(),
             Algorithm::Iv => self.next_ogm_timer(),
             Algorithm::V => self.next_v_timer(),
         };
@@ -199,11 +198,13 @@ impl Mesh {
             Algorithm::Iv => of_primary.unwrap_or(self.first_seqno),
             Algorithm::V => self.v.seqno,
         };
-        Seqnos { ogm, bcast: self.bcast_seqno }
+        Seqnos { ogm, bcast: self.bcast_seqno, algorithm: Some(self.algorithm) }
     }
 
     fn run_timers(&mut self, now: Instant) {
+        self.run_auto_timers(now);
         match self.algorithm {
+            _ if self.is_listening() => {}
             Algorithm::Iv if self.next_ogm_timer() <= now => self.run_ogm_timers(now),
             Algorithm::V if self.next_v_timer() <= now => self.run_v_timers(now),
             _ => {}
@@ -241,6 +242,7 @@ impl Mesh {
         }
         self.choose_originators(now);
         self.gateway_work(now);
+        self.auto_work(now);
         if self.works.is_multiple_of(CLIENT_WORKER) {
             self.age_clients(now);
             self.purge_requests();
@@ -422,19 +424,6 @@ impl Mesh {
             Some(_) => Err(Drop::Unsupported),
             None => Err(Drop::Short),
         }
-    }
-
-    /// A neighbour runs the other algorithm: we cannot understand each other, and people should know.
-    fn other_algorithm(&mut self, link: LinkId, frame: &Frame, now: Instant) -> Drop {
-        if let Ok((eth, _)) = EthHeader::parse(frame.bytes()) {
-            let neigh = eth.src;
-            self.told_other.retain(|_, at| now.since(*at) < OTHER_EVERY);
-            if self.told_other.len() < OTHER_MAX && !self.told_other.contains_key(&(link, neigh)) {
-                self.told_other.insert((link, neigh), now);
-                self.event(Event::OtherAlgorithm { link, neigh });
-            }
-        }
-        Drop::OtherAlgorithm
     }
 
     fn receive_fragment(&mut self, link: LinkId, frame: &Frame, now: Instant) -> Result<(), Drop> {

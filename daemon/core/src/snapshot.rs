@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub algorithm: Algorithm,
     /// True if it was chosen by listening, false if it was set.
     pub algorithm_auto: bool,
+    /// Neighbours that speak the other algorithm, and how long ago they were heard.
+    pub others: Vec<(LinkId, MacAddr, Duration)>,
     /// Own translation table version.
     pub ttvn: u8,
     /// Time since the core started.

@@ -32,7 +32,7 @@ impl Mesh {
             own.push(Own { kind: kind::MCAST, version: tvlv::mcast::VERSION, value });
         }
         if self.cfg.extensions {
-            let value = Meshwork::new(self.meshwork_flags()).as_bytes().to_vec();
+            let value = Meshwork::new(self.auto_flags()).as_bytes().to_vec();
             own.push(Own { kind: kind::MESHWORK, version: meshwork::VERSION, value });
         }
         let others: usize = own.iter().map(|c| ContainerHeader::LEN + c.value.len()).sum();
@@ -51,11 +51,6 @@ impl Mesh {
         }
         debug_assert!(rest.is_empty(), "even values in a buffer of their size");
         out
-    }
-
-    /// Flags for other Meshwork nodes, see `packet::tvlv::meshwork`.
-    fn meshwork_flags(&self) -> u16 {
-        0
     }
 
     /// Follows what an originator says of itself. A container that is not there says that its

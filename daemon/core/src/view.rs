@@ -20,6 +20,7 @@ impl Mesh {
             host_mac: self.cfg.host_mac,
             algorithm: self.algorithm,
             algorithm_auto: self.cfg.algorithm == Choice::Auto,
+            others: self.auto.others(now).collect(),
             ttvn: self.local.ttvn,
             uptime: now.since(self.started),
             links: self.link_views(),

@@ -84,6 +84,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         host_mac: mac(100),
         algorithm: mesh_core::Algorithm::Iv,
         algorithm_auto: false,
+        others: Vec::new(),
         ttvn: 9,
         uptime: Duration::from_millis(61_500),
         links: vec![LinkView {

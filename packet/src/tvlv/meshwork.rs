@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! off 0  4  magic "Mwk1", so that another user of the number is not mistaken for us
-//! off 4  2  flags, none defined yet
+//! off 4  2  flags, see below
 //! off 6  …  nothing today; readers ignore it
 //! ```
 
@@ -15,13 +15,20 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Version of the layout.
 pub const VERSION: u8 = 1;
 
+/// The node's island is about to run B.A.T.M.A.N. IV.
+pub const FOLLOW_IV: u16 = 0x0001;
+/// The node's island is about to run B.A.T.M.A.N. V.
+pub const FOLLOW_V: u16 = 0x0002;
+/// The node follows its neighbours from one algorithm to the other.
+pub const AUTO: u16 = 0x0004;
+
 /// Value of the container, 6 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Meshwork {
     /// [`MESHWORK_MAGIC`].
     pub magic: [u8; 4],
-    /// None defined yet: zero when sent, ignored when received.
+    /// [`FOLLOW_IV`] and so on; what is not defined is zero when sent and ignored when received.
     pub flags: U16,
 }
 const _: () = assert!(size_of::<Meshwork>() == 6);

@@ -21,8 +21,8 @@ pub struct Head {
     pub seed: u64,
     /// Start, in microseconds.
     pub at: u64,
-    /// Sequence numbers to go on from: OGM, broadcast.
-    pub resume: Option<(u32, u32)>,
+    /// What to go on from: sequence numbers of OGMs and of broadcasts, algorithm.
+    pub resume: Option<(u32, u32, Option<String>)>,
     /// Settings.
     pub config: Settings,
 }
@@ -103,8 +103,12 @@ impl core::error::Error for Mismatch {}
 impl Recorder {
     /// Begins a recording.
     pub fn new(config: &MeshConfig, seed: u64, resume: Option<Seqnos>, now: Instant) -> Self {
-        let head =
-            Head { seed, at: now.as_micros(), resume: resume.map(|s| (s.ogm, s.bcast)), config: Settings::of(config) };
+        let head = Head {
+            seed,
+            at: now.as_micros(),
+            resume: resume.map(|s| (s.ogm, s.bcast, s.algorithm.map(|a| a.name().to_owned()))),
+            config: Settings::of(config),
+        };
         Self { head, inputs: Vec::new(), outputs: Vec::new() }
     }
 
@@ -214,7 +218,11 @@ impl Recorder {
     /// [`Mismatch`] when an input cannot be read.
     pub fn play(&self) -> Result<Self, Mismatch> {
         let start = Instant::from_micros(self.head.at);
-        let resume = self.head.resume.map(|(ogm, bcast)| Seqnos { ogm, bcast });
+        let resume = self.head.resume.as_ref().map(|(ogm, bcast, name)| Seqnos {
+            ogm: *ogm,
+            bcast: *bcast,
+            algorithm: [Algorithm::Iv, Algorithm::V].into_iter().find(|a| name.as_deref() == Some(a.name())),
+        });
         let config = self.head.config.read()?;
         let mut mesh = Mesh::new(config.clone(), self.head.seed, resume, start);
         let mut again = Self::new(&config, self.head.seed, resume, start);

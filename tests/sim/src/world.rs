@@ -365,6 +365,7 @@ impl World {
             (Memory::Kept, Some((_, saved))) => Some(Seqnos {
                 ogm: saved.ogm.wrapping_add(SAVE_RESERVE),
                 bcast: saved.bcast.wrapping_add(SAVE_RESERVE),
+                algorithm: saved.algorithm,
             }),
             _ => None,
         };

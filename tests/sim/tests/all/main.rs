@@ -4,6 +4,7 @@
 //! recordings anew, `SIM_STORMS=n` plays more random stories.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod auto;
 mod figures;
 mod recordings;
 mod storms;
