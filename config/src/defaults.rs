@@ -17,7 +17,7 @@ impl Default for Mesh {
             fragmentation: true,
             fast_start: true,
             wifi_clients: false,
-            algorithm: Algorithm::Iv,
+            algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),
             extensions: true,
             state_dir: Some("/var/lib/meshwork".into()),

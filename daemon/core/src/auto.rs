@@ -45,6 +45,10 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(3600);
 const FOLLOW_DELAY: Duration = Duration::from_secs(4);
 /// Neighbours of the other kind that are kept in mind. Beyond, newcomers are not.
 const CAP: usize = 64;
+/// The same for nodes of the other mesh.
+const NODES: usize = 64;
+/// A node that runs Meshwork says so within this time.
+const TELLS: Duration = Duration::from_secs(40);
 /// People are told of a neighbour with the other algorithm once in this time.
 const TELL_EVERY: Duration = Duration::from_secs(3600);
 /// Hop limit of messages that only ask a neighbour of the other kind whether it hears us.
@@ -60,6 +64,8 @@ pub(crate) struct Auto {
     listen_until: Option<Instant>,
     /// Neighbours that speak the other algorithm.
     others: BTreeMap<(LinkId, MacAddr), Other>,
+    /// Nodes of the other mesh: since when they are heard, and whether they run Meshwork.
+    nodes: BTreeMap<MacAddr, (Instant, bool)>,
     told: BTreeMap<(LinkId, MacAddr), Instant>,
     /// When the island moved last.
     moved_at: Option<Instant>,
@@ -77,8 +83,6 @@ struct Other {
     last: Instant,
     /// Its originator address, as far as known.
     orig: Option<MacAddr>,
-    /// It brought an OGM of a node that is no Meshwork node.
-    kernel: bool,
     /// It hears us.
     answered: bool,
 }
@@ -138,16 +142,20 @@ impl Mesh {
         if !known && self.auto.others.len() >= CAP {
             return Drop::OtherAlgorithm;
         }
-        let fresh = Other { first: now, last: now, orig: None, kernel: false, answered: false };
+        let fresh = Other { first: now, last: now, orig: None, answered: false };
         let o = self.auto.others.entry((link, neigh)).or_insert(fresh);
         if now.since(o.last) > GAP {
             *o = Other { orig: o.orig, ..fresh };
         }
         o.last = now;
         o.orig = heard.orig.or(o.orig);
-        o.kernel |= heard.kernel;
         o.answered |= heard.echo;
         let real = o.orig.is_some();
+        for (orig, runs_meshwork) in heard.nodes {
+            if self.auto.nodes.len() < NODES || self.auto.nodes.contains_key(&orig) {
+                self.auto.nodes.entry(orig).or_insert((now, false)).1 |= runs_meshwork;
+            }
+        }
         if self.cfg.algorithm == Choice::Auto && real && !self.has_company(now) {
             let to = self.algorithm.other();
             self.change_algorithm(to, "it is what the neighbours speak", now);
@@ -173,6 +181,9 @@ impl Mesh {
     /// Once a second: forgets, asks others whether they hear us, moves.
     pub(crate) fn auto_work(&mut self, now: Instant) {
         self.auto.others.retain(|_, o| now.since(o.last) < FOLLOW_AFTER);
+        if self.auto.others.is_empty() {
+            self.auto.nodes.clear();
+        }
         if self.has_company(now) {
             self.auto.company_at = Some(now);
         }
@@ -203,13 +214,16 @@ impl Mesh {
             self.auto.moving = Some((to, now + FOLLOW_DELAY));
             return;
         }
+        // A kernel mesh cannot come to us. Where all could, IV goes to V.
+        let kernel = self.auto.nodes.values().any(|(since, ours)| !ours && now.since(*since) >= TELLS);
+        if !kernel && to == Algorithm::Iv {
+            return;
+        }
         let ripe: Vec<(LinkId, MacAddr, Other)> = self
             .auto
             .others
             .iter()
             .filter(|(_, o)| now.since(o.last) <= GAP && now.since(o.first) >= FOLLOW_AFTER)
-            // A kernel mesh cannot come to us. Where all could, IV goes to V.
-            .filter(|(_, o)| o.kernel || to == Algorithm::V)
             .map(|((link, neigh), o)| (*link, *neigh, *o))
             .collect();
         if ripe.iter().any(|(_, _, o)| o.answered) {
@@ -301,6 +315,7 @@ impl Mesh {
         }
         self.algorithm = to;
         self.auto.others.clear();
+        self.auto.nodes.clear();
         self.auto.moving = None;
         self.auto.company_at = Some(now);
         let origs: Vec<MacAddr> = self.originators.keys().copied().collect();
@@ -335,8 +350,8 @@ impl Mesh {
 struct HeardOther {
     /// The originator that sent it itself.
     orig: Option<MacAddr>,
-    /// It carries an OGM of a node that is no Meshwork node.
-    kernel: bool,
+    /// Originators of OGMs with containers, and whether ours was among those.
+    nodes: Vec<(MacAddr, bool)>,
     /// It is the echo of an OGM of ours.
     echo: bool,
 }
@@ -354,14 +369,17 @@ fn read(packet: &[u8], neigh: MacAddr, is_own: impl Fn(MacAddr) -> bool) -> Hear
                 if h.orig == neigh && h.prev_sender == h.orig {
                     heard.orig = Some(h.orig);
                 }
-                heard.kernel |= !ogm.tvlvs.is_empty() && !is_meshwork(ogm.tvlvs);
+                if !ogm.tvlvs.is_empty() {
+                    heard.nodes.push((h.orig, is_meshwork(ogm.tvlvs)));
+                }
             }
         }
         Some(&packet_type::ELP) => {
             heard.orig = ElpHeader::parse(packet).ok().map(|(e, _)| e.orig).filter(|o| o.is_unicast() && !is_own(*o));
         }
         Some(&packet_type::OGM2) => {
-            heard.kernel = Ogm2s::new(packet).any(|ogm| !ogm.tvlvs.is_empty() && !is_meshwork(ogm.tvlvs));
+            let told = Ogm2s::new(packet).filter(|ogm| !ogm.tvlvs.is_empty());
+            heard.nodes = told.map(|ogm| (ogm.header.orig, is_meshwork(ogm.tvlvs))).collect();
         }
         _ => {}
     }

@@ -18,6 +18,7 @@ use crate::time::{Duration, Instant};
 use crate::tt::global::Global;
 use crate::tt::local::Local;
 use crate::tt::{Key, Request, RoamLimit};
+use crate::tvlvs::Introduced;
 use crate::v;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -62,6 +63,8 @@ pub struct Mesh {
     pub(crate) ogm_queue: OgmQueue,
     /// What is known of algorithms around us.
     pub(crate) auto: Auto,
+    /// What we say of ourselves to Meshwork nodes.
+    pub(crate) introduced: Introduced,
     /// Own OGMs of B.A.T.M.A.N. V.
     pub(crate) v: v::State,
     pub(crate) local: Local,
@@ -95,6 +98,7 @@ impl Mesh {
                 Choice::Fixed(a) => a,
                 Choice::Auto => first.algorithm.unwrap_or(Algorithm::V),
             },
+            introduced: Introduced::new(),
             auto: Auto::new(config.algorithm, first.algorithm.is_some(), now),
             v: v::State { seqno: first.ogm, next_ogm: now + config.orig_interval },
             started: now,

@@ -50,6 +50,7 @@ impl Mesh {
                 v: crate::v::NeighborState::default(),
             },
         );
+        self.introduce_again();
         self.event(Event::NeighborNew { link: hop.link, neigh: hop.neigh });
         Ok(true)
     }

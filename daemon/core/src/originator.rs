@@ -46,6 +46,8 @@ pub(crate) struct Originator {
     pub(crate) v: Vec<crate::v::Heard>,
     /// What its containers say it can and wants.
     pub(crate) features: Features,
+    /// When it last said that it runs Meshwork.
+    pub(crate) meshwork_at: Instant,
 }
 
 /// What an originator says of itself in the containers of its OGMs.
@@ -185,6 +187,7 @@ impl Originator {
             accepted: 0,
             v: Vec::new(),
             features: Features::default(),
+            meshwork_at: now,
         }
     }
 

@@ -3,12 +3,36 @@
 
 use crate::counters::Drop;
 use crate::mesh::Mesh;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::tvlv::meshwork::{self, Meshwork};
 use packet::tvlv::{self, ContainerHeader, Containers, Value, kind};
 use zerocopy::IntoBytes;
+
+/// Our own container rides in so many OGMs after something changed ...
+const REPEAT: u8 = 4;
+/// ... and then in one of so many.
+const EVERY: u8 = 16;
+/// A node that did not send it for so long does not run Meshwork any more.
+const FORGET: Duration = Duration::from_secs(90);
+
+/// What we last said of ourselves in our own container.
+#[derive(Debug, Default)]
+pub(crate) struct Introduced {
+    flags: u16,
+    /// OGMs in a row that still carry it.
+    repeat: u8,
+    /// OGMs since one carried it.
+    since: u8,
+}
+
+impl Introduced {
+    /// Before the first OGM.
+    pub(crate) const fn new() -> Self {
+        Self { flags: 0, repeat: REPEAT, since: 0 }
+    }
+}
 
 /// One of our own containers.
 struct Own {
@@ -31,7 +55,7 @@ impl Mesh {
         if let Some(value) = self.multicast_container() {
             own.push(Own { kind: kind::MCAST, version: tvlv::mcast::VERSION, value });
         }
-        if self.cfg.extensions {
+        if self.cfg.extensions && self.introduces_itself() {
             let value = Meshwork::new(self.auto_flags()).as_bytes().to_vec();
             own.push(Own { kind: kind::MESHWORK, version: meshwork::VERSION, value });
         }
@@ -53,6 +77,27 @@ impl Mesh {
         out
     }
 
+    /// True if this OGM carries our own container: it costs air time in the whole mesh, and news
+    /// are rare.
+    fn introduces_itself(&mut self) -> bool {
+        let flags = self.auto_flags();
+        if self.introduced.flags != flags {
+            self.introduced = Introduced { flags, repeat: REPEAT, since: 0 };
+        }
+        self.introduced.since += 1;
+        if self.introduced.repeat == 0 && self.introduced.since < EVERY {
+            return false;
+        }
+        self.introduced.repeat = self.introduced.repeat.saturating_sub(1);
+        self.introduced.since = 0;
+        true
+    }
+
+    /// Somebody new is near: say again what we are.
+    pub(crate) fn introduce_again(&mut self) {
+        self.introduced.repeat = self.introduced.repeat.max(REPEAT);
+    }
+
     /// Follows what an originator says of itself. A container that is not there says that its
     /// feature is off; unknown containers are carried unread.
     pub(crate) fn receive_tvlvs(&mut self, orig: MacAddr, tvlvs: &[u8], now: Instant) {
@@ -69,6 +114,11 @@ impl Mesh {
             }
         }
         let Some(o) = self.originators.get_mut(&orig) else { return };
+        if said.meshwork.is_some() {
+            o.meshwork_at = now;
+        } else if now.since(o.meshwork_at) < FORGET {
+            said.meshwork = o.features.meshwork;
+        }
         let before = core::mem::replace(&mut o.features, said);
         if before != said {
             self.features_changed(orig, before, now);

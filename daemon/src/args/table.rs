@@ -216,7 +216,7 @@ const SETTINGS: &[Flag] = &[
     value("mtu", None, "BYTES", "MTU of the mesh interface").default("chosen by the hard interfaces"),
     value("hop-penalty", None, "N", "what each hop takes off the transmit quality, of 255").default("30"),
     value("orig-interval", None, "TIME", "time between two own originator messages").default("1s"),
-    value("algorithm", None, "NAME", "routing algorithm: auto, IV or V").default("IV").offers(Value::Words(&["auto", "IV", "V"])),
+    value("algorithm", None, "NAME", "routing algorithm: auto, IV or V").default("auto").offers(Value::Words(&["auto", "IV", "V"])),
     switch("no-extensions", None, "nothing for Meshwork nodes that kernel nodes do not understand"),
     switch("no-fast-start", None, "no extra link-sensing messages at start and for new neighbours"),
     switch("no-aggregation", None, "one originator message for each frame"),
@@ -653,7 +653,6 @@ const LAB: Command = Command {
             value("algorithm", None, "NAME", "routing algorithm: auto, IV or V")
                 .default("IV")
                 .offers(Value::Words(&["auto", "IV", "V"])),
-            switch("no-extensions", None, "nothing for Meshwork nodes that kernel nodes do not understand"),
             switch("no-fast-start", None, "without the daemon's fast start"),
             switch("no-tcp", None, "without TCP transfers"),
         ],

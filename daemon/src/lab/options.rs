@@ -51,6 +51,8 @@ pub struct Options {
     pub stagger: Duration,
     /// Hop penalty of all nodes; `None`: the daemon's default.
     pub hop_penalty: Option<u8>,
+    /// Routing algorithm of all nodes.
+    pub algorithm: config::Algorithm,
     /// The daemon's fast start.
     pub fast_start: bool,
     /// Run TCP transfers.
@@ -73,6 +75,7 @@ impl Default for Options {
             json: false,
             stagger: Duration::ZERO,
             hop_penalty: None,
+            algorithm: config::Algorithm::Iv,
             fast_start: true,
             tcp: true,
             dir: None,
@@ -161,6 +164,12 @@ impl Options {
             "--for" => self.run_for = Some(duration(parser, "--for")?),
             "--stagger" => self.stagger = duration(parser, "--stagger")?,
             "--hop-penalty" => self.hop_penalty = Some(number(parser, "--hop-penalty", 0, 255)?),
+            "--algorithm" => {
+                let word = parser.value()?.string()?;
+                let known = config::Algorithm::ALL.iter().copied().find(|a| a.name() == word);
+                self.algorithm =
+                    known.with_context(|| format!("--algorithm: found {word:?}, allowed: auto, IV or V"))?;
+            }
             "--no-fast-start" => self.fast_start = false,
             "--no-tcp" => self.tcp = false,
             other => bail!("unknown flag {other}; meshwork lab --help lists what there is"),
@@ -236,7 +245,7 @@ mod tests {
     #[test]
     fn options_come_from_the_command_line() {
         let line = "--topology line:9 --clients all --medium veth --seed 7 --loss 0.2 --rate 12.5 --for 30s \
-                    --json --stagger 20ms --hop-penalty 5 --no-fast-start --no-tcp --dir /srv/lab";
+                    --json --stagger 20ms --hop-penalty 5 --algorithm V --no-fast-start --no-tcp --dir /srv/lab";
         let want = Options {
             topology: Some("line:9".into()),
             nodes: 6,
@@ -249,6 +258,7 @@ mod tests {
             json: true,
             stagger: Duration::from_millis(20),
             hop_penalty: Some(5),
+            algorithm: config::Algorithm::V,
             fast_start: false,
             tcp: false,
             dir: Some("/srv/lab".into()),

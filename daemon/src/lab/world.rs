@@ -56,6 +56,7 @@ impl World {
     ) -> Result<Self> {
         let mut base = Config::default();
         base.mesh.fast_start = options.fast_start;
+        base.mesh.algorithm = options.algorithm;
         if let Some(penalty) = options.hop_penalty {
             base.mesh.hop_penalty = penalty;
         }

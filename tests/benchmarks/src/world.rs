@@ -190,7 +190,8 @@ impl World {
 
 /// Starts a node on `links`, with default settings.
 pub(crate) fn node(space: &Namespace, meshwork: &Path, links: &[&str], log: &Path) -> Result<Process> {
-    let mut args = vec!["run"];
+    // One algorithm, so that figures of different days can be compared.
+    let mut args = vec!["run", "--algorithm", "IV"];
     for link in links {
         args.extend(["-i", link]);
     }

@@ -13,6 +13,9 @@ use packet::{MacAddr, Vid};
 /// A client that left, or that was only seen in a packet, is forgotten after this.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
+/// An old node announces that a client left within this time.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -194,6 +197,17 @@ impl Global {
         }
         self.weigh(key);
         self.publish(key, metric, out);
+    }
+
+    /// True if the client moved to us so lately that its old node may not have said so yet.
+    pub(crate) fn moved_lately(&self, key: Key, now: Instant) -> bool {
+        self.entries.get(&key).is_some_and(|e| e.roam && now.since(e.roam_at) < SETTLES)
+    }
+
+    /// True if a client of the originator moved to us lately: its table cannot agree with its own
+    /// checksum then.
+    pub(crate) fn lost_lately(&self, orig: MacAddr, now: Instant) -> bool {
+        self.tables.get(&orig).is_some_and(|t| t.keys.iter().any(|key| self.moved_lately(*key, now)))
     }
 
     /// Forgets a client altogether.

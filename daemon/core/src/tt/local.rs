@@ -154,6 +154,11 @@ impl Local {
         Some(sync)
     }
 
+    /// True if the client is with us.
+    pub(crate) fn serves(&self, key: Key) -> bool {
+        self.entries.get(&key).is_some_and(|e| !e.pending && !e.roam)
+    }
+
     /// Removes clients that are silent too long.
     pub(crate) fn age(&mut self, now: Instant, out: &mut VecDeque<Output>) {
         let old = |e: &Entry| !e.permanent && !e.pending && now.since(e.last_seen) >= TIMEOUT;

@@ -32,14 +32,18 @@ impl Mesh {
             if tt.changes.is_empty() {
                 return self.request_table(orig, tt, false, now);
             }
-            self.apply_changes(orig, tt.changes, v, now);
+            self.apply_changes(orig, tt.changes, v, false, now);
             self.global.table_mut(orig).last_diff = tt.changes.to_vec();
             self.set_ttvn(orig, v);
             if !self.agrees(orig, tt) {
                 self.request_table(orig, tt, true, now);
             }
         } else if !known || v != last || !self.agrees(orig, tt) {
-            self.request_table(orig, tt, true, now);
+            // The answer would be the table with the client that just came to us.
+            let expected = known && v == last && self.global.lost_lately(orig, now);
+            if !expected {
+                self.request_table(orig, tt, true, now);
+            }
         } else {
             self.requests.remove(&orig);
         }
@@ -60,8 +64,8 @@ impl Mesh {
         table.vlan_count() <= matched
     }
 
-    /// Applies change records in order; stops where one is refused.
-    pub(super) fn apply_changes(&mut self, orig: MacAddr, changes: &[TtChange], ttvn: u8, now: Instant) {
+    /// Applies change records, those of an OGM or of an answer, in order; stops where one is refused.
+    pub(super) fn apply_changes(&mut self, orig: MacAddr, changes: &[TtChange], ttvn: u8, answer: bool, now: Instant) {
         for change in changes {
             let Some(vid) = Vid::from_wire(change.vid.get()) else { continue };
             let key = (change.addr, vid);
@@ -70,6 +74,8 @@ impl Mesh {
                 let here = self.local.entries.contains_key(&key);
                 let metric = metric(&self.originators, now);
                 self.global.remove(claim, here, &metric, now, &mut self.out);
+            } else if answer && self.local.serves(key) && self.global.moved_lately(key, now) {
+                // The answer was given before its sender knew that the client is here now.
             } else if !self.add_client(claim, now) {
                 break;
             }

@@ -124,10 +124,10 @@ impl Mesh {
         self.counters.add(Count::TtResponseRx, 1);
         if tt.header.flags & flags::FULL != 0 {
             self.forget_clients(src, true);
-            self.apply_changes(src, tt.changes, tt.header.ttvn, now);
+            self.apply_changes(src, tt.changes, tt.header.ttvn, true, now);
             self.global.table_mut(src).last_diff.clear();
         } else {
-            self.apply_changes(src, tt.changes, tt.header.ttvn, now);
+            self.apply_changes(src, tt.changes, tt.header.ttvn, true, now);
             self.global.table_mut(src).last_diff = tt.changes.to_vec();
         }
         self.set_ttvn(src, tt.header.ttvn);
