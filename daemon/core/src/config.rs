@@ -72,6 +72,8 @@ pub struct MeshConfig {
     pub wifi_clients: bool,
     /// Take part in the distributed ARP table.
     pub dat: bool,
+    /// Answer throughput tests of other nodes.
+    pub meter: bool,
     /// Upper bounds of all tables.
     pub caps: Caps,
 }
@@ -124,6 +126,7 @@ impl MeshConfig {
             fast_start: true,
             wifi_clients: false,
             dat: false,
+            meter: true,
             caps: Caps::default(),
         }
     }

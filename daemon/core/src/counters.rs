@@ -107,6 +107,8 @@ counted! {
         BadRoam = "bad_roam",
         /// A record route list that is full.
         RecordRouteFull = "record_route_full",
+        /// A message of the throughput meter that belongs to no test, or is none.
+        Meter = "meter",
         /// More requests than we answer.
         RateLimit = "rate_limit",
         /// The interface it should leave by is down.

@@ -11,6 +11,7 @@ use crate::frame::Frame;
 use crate::host::HostInfo;
 use crate::iv::OgmQueue;
 use crate::link::{Bucket, Link, PURGE_AFTER};
+use crate::meter::Meters;
 use crate::originator::Originators;
 use crate::rng::Rng;
 use crate::snoop::Snoop;
@@ -77,6 +78,7 @@ pub struct Mesh {
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
     pub(crate) icmp_budget: Bucket,
+    pub(crate) meters: Meters,
     pub(crate) table_budget: Bucket,
     /// Interfaces count from here; they stay close enough together for one number to be persisted.
     first_seqno: u32,
@@ -119,6 +121,7 @@ impl Mesh {
             bcast_seqno: first.bcast,
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
+            meters: Meters::new(now),
             icmp_budget: Bucket::new(ICMP_BUDGET.0, ICMP_BUDGET.1, now),
             table_budget: Bucket::new(TABLE_BUDGET.0, TABLE_BUDGET.1, now),
             first_seqno: first.ogm,
@@ -169,6 +172,10 @@ impl Mesh {
                 Ok(())
             }
             Input::Echo(echo) => self.send_echo(echo),
+            Input::Meter(meter) => {
+                self.meter(meter, now);
+                Ok(())
+            }
             Input::Tick => Ok(()),
         };
         if let Err(why) = done {
