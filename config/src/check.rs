@@ -83,6 +83,7 @@ impl<'a> Checker<'a> {
                 .duration("elp_interval", Duration::from_millis(20)..=Duration::from_secs(60))
                 .unwrap_or(d.elp_interval),
             extensions: s.flag("extensions").unwrap_or(d.extensions),
+            throughput_meter: s.flag("throughput_meter").unwrap_or(d.throughput_meter),
             state_dir: s
                 .read("state_dir", "an absolute path, or \"\" to keep nothing", |v| {
                     let path = PathBuf::from(word(v)?);

@@ -54,6 +54,8 @@ pub struct Mesh {
     pub elp_interval: Duration,
     /// Speak with other Meshwork nodes about what kernel nodes do not understand.
     pub extensions: bool,
+    /// Answer throughput tests of other nodes.
+    pub throughput_meter: bool,
     /// Where sequence numbers survive a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
 }

@@ -20,6 +20,7 @@ impl Default for Mesh {
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),
             extensions: true,
+            throughput_meter: true,
             state_dir: Some("/var/lib/meshwork".into()),
         }
     }

@@ -164,6 +164,13 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "throughput_meter",
+        "true or false",
+        |c| Some(c.mesh.throughput_meter.to_string()),
+        "Answer throughput tests of other nodes, at most five at a time.",
+    ),
+    node(
+        "mesh",
         "state_dir",
         "absolute path or \"\"",
         |c| Some(c.mesh.state_dir.as_ref().map_or_else(|| quoted(""), |p| quoted(&p.to_string_lossy()))),

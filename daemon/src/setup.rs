@@ -46,6 +46,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 config::Algorithm::V => Choice::Fixed(Algorithm::V),
             },
             extensions: mesh.extensions,
+            meter: mesh.throughput_meter,
             elp_interval: mesh.elp_interval,
             orig_interval: mesh.orig_interval,
             hop_penalty: mesh.hop_penalty,

@@ -227,6 +227,7 @@ wifi_clients = false
 algorithm = \"auto\"
 elp_interval = \"500ms\"
 extensions = true
+throughput_meter = true
 state_dir = \"/tmp/d\"
 
 [[link]]

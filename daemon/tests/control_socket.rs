@@ -354,3 +354,40 @@ fn other_things_in_the_way_are_left_alone() {
     });
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }
+
+#[test]
+fn a_throughput_test_says_how_it_goes_and_ends_when_told() {
+    with_node("throughput", 0, async |path| {
+        let start = |msecs: u64| {
+            let ask = json!({"throughput": {"address": "02:00:00:00:00:02", "test_msecs": msecs}});
+            json!({"format": 1, "id": 3, "ask": ask}).to_string() + "\n"
+        };
+        let mut stream = BufReader::new(UnixStream::connect(&path).await.unwrap());
+        stream.write_all(start(2000).as_bytes()).await.unwrap();
+        let mut lines = String::new();
+        stream.read_to_string(&mut lines).await.unwrap();
+        let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let view = |secs: u64| json!({"orig_address": "02:00:00:00:00:02", "elapsed_msecs": 1000 * secs, "bytes": 1000 * secs, "repeated": 2});
+        let mut end = view(2);
+        (end["result"], end["code"]) = (json!("complete"), json!(3));
+        assert_eq!(
+            lines,
+            [json!({"format": 1, "id": 3, "throughput": view(1)}), json!({"format": 1, "id": 3, "throughput": end})]
+        );
+
+        let mut stream = BufReader::new(UnixStream::connect(&path).await.unwrap());
+        stream.write_all(start(60_000).as_bytes()).await.unwrap();
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        assert!(!line.contains("result"), "{line}");
+        stream.write_all(b"\n").await.unwrap();
+        line.clear();
+        stream.read_line(&mut line).await.unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["throughput"]["result"], json!("cancelled"));
+        line.clear();
+        assert_eq!(stream.read_line(&mut line).await.unwrap(), 0, "nothing follows");
+
+        let refused = talk(&path, &[start(4_000_000).trim_end()]).await.remove(0);
+        assert_eq!(refused["error"], json!("found test_msecs 4000000, allowed: 1 to 3600000"));
+    });
+}

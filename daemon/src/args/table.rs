@@ -38,6 +38,7 @@ pub enum Id {
     Ping,
     Traceroute,
     Translate,
+    Throughput,
     Monitor,
     Events,
     Doctor,
@@ -421,6 +422,26 @@ const COMMANDS: &[Command] = &[
         about: "HOST is what \"meshwork ping\" takes.",
         operands: &[operand("HOST", "the client")],
         flags: &[JSON, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Throughput,
+        name: "throughput",
+        aliases: &["throughputmeter", "tp"],
+        summary: "how much gets through to another node",
+        about: "Sends to another node for some seconds, as fast as it gets through, and prints how much arrived, without \
+                any client at either end. Kernel nodes answer, too. It takes what the links have: others wait \
+                meanwhile. Ctrl-C ends it and prints what arrived until then.\n\n\
+                HOST is what \"meshwork ping\" takes. Called throughputmeter or tp, a TIME without a unit is in \
+                milliseconds, as for batctl.",
+        operands: &[operand("HOST", "who receives")],
+        flags: &[
+            &[value("time", Some('t'), "TIME", "how long to send: seconds, or with a unit like 500ms").default("10s")],
+            ECHO,
+            JSON,
+            CONNECT,
+            COMMON,
+        ],
         ..NONE
     },
     Command {

@@ -14,6 +14,7 @@ mod node;
 mod resolve;
 pub mod status;
 pub mod table;
+mod throughput;
 
 use crate::args::{self, Args, Id, Parsed, UsageError};
 use config::{Config, Control, LoadError, Overrides};
@@ -113,6 +114,7 @@ async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::Ping => echo::ping(args, out).await,
         Id::Traceroute => echo::traceroute(args, out).await,
         Id::Translate => echo::translate(args, out).await,
+        Id::Throughput => throughput::run(args, out).await,
         Id::Monitor => monitor::run(args, out).await,
         Id::Events => events::run(args, out).await,
         Id::Doctor => doctor::run(args, out).await,

@@ -67,12 +67,23 @@ pub enum Ask {
         /// How long to wait, at most [`MAX_ECHO_WAIT_MSECS`].
         timeout_msecs: u64,
     },
+    /// [`Response::throughput`], a line once a second and one at the end. Whatever the asker says
+    /// meanwhile stops the test; so does leaving.
+    Throughput {
+        /// The originator that receives.
+        address: Mac,
+        /// How long, at most [`MAX_TEST_MSECS`].
+        test_msecs: u64,
+    },
     /// [`Response::event`], line after line.
     Events,
 }
 
 /// Longest wait for the answer to an echo request.
 pub const MAX_ECHO_WAIT_MSECS: u64 = 60_000;
+
+/// Longest throughput test.
+pub const MAX_TEST_MSECS: u64 = 3_600_000;
 
 fn whole_mesh() -> u8 {
     packet::consts::TTL
@@ -123,6 +134,9 @@ pub struct Response {
     /// Answer to an echo request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub echo: Option<EchoView>,
+    /// How far a throughput test has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<ThroughputView>,
     /// Something that happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,
@@ -426,6 +440,26 @@ pub struct EchoView {
     /// Hops written down, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<Mac>,
+}
+
+/// How far a throughput test has come, or how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThroughputView {
+    /// Who receives.
+    pub orig_address: Mac,
+    /// Time since the start.
+    pub elapsed_msecs: u64,
+    /// Bytes that the receiver acknowledged.
+    pub bytes: u64,
+    /// Times that something was sent again.
+    pub repeated: u64,
+    /// How it ended: `complete`, `cancelled`, `unreachable`, `already_ongoing`, `cannot_send` or
+    /// `too_many_sessions`; missing while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// The kernel's number for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u8>,
 }
 
 /// Something that happened.

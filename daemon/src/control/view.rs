@@ -2,11 +2,11 @@
 
 use super::protocol::{
     AddressKind, ClientFlags, ConfigView, EchoView, EventView, GlobalClient, Interface, LocalClient, Mac, MeshView,
-    Neighbor, Node, Originator, Statistics, Status, Translation,
+    Neighbor, Node, Originator, Statistics, Status, ThroughputView, Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
-use mesh_core::{Count, Drop, Duration, EchoAnswer, Event, LinkId};
+use mesh_core::{Count, Drop, Duration, EchoAnswer, Event, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -211,6 +211,18 @@ pub fn echo(answer: &EchoAnswer) -> EchoView {
     }
 }
 
+/// How far a throughput test has come.
+pub fn throughput(report: &MeterReport) -> ThroughputView {
+    ThroughputView {
+        orig_address: Mac(report.dst),
+        elapsed_msecs: msecs(report.elapsed),
+        bytes: report.bytes,
+        repeated: report.repeated,
+        result: report.end.map(|end| end.name().to_owned()),
+        code: report.end.map(|end| end.code()),
+    }
+}
+
 /// Something that happened; `name` knows hard interfaces by number.
 pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventView {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -264,7 +276,7 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
             "algorithm_changed"
         }
         Event::NoLink => "no_link",
-        Event::Echo(_) => "other",
+        Event::Echo(_) | Event::Meter(_) => "other",
     };
     what.clone_into(&mut view.what);
     view

@@ -5,7 +5,9 @@
 use mesh_core::snapshot::{
     GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot,
 };
-use mesh_core::{Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, LinkId, MeshConfig};
+use mesh_core::{
+    Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, LinkId, MeshConfig, Meter, MeterEnd, MeterReport,
+};
 use meshwork::control::About;
 use meshwork::control::protocol::{ConfigView, Reload};
 use meshwork::io::{IoCounters, PortCounters};
@@ -166,6 +168,7 @@ pub fn local(addr: MacAddr, vid: Vid, permanent: bool) -> LocalClientView {
 
 /// Answers like a main loop: echoes to `mac(2)` come back, others do not.
 pub async fn fake_node(mut asked: mpsc::Receiver<ControlRequest>, clients: u32) {
+    let mut meters = Vec::new();
     while let Some(request) = asked.recv().await {
         match request {
             ControlRequest::Snapshot(to) => {
@@ -202,6 +205,29 @@ pub async fn fake_node(mut asked: mpsc::Receiver<ControlRequest>, clients: u32) 
                     to.closed().await;
                 });
             }
+            // A test that gets 1000 bytes through per second, to whomever.
+            ControlRequest::Meter(Meter::Start { ask, dst, length }, Some(to)) => {
+                let report = |secs: u64, end| MeterReport {
+                    ask,
+                    dst,
+                    elapsed: Duration::from_secs(secs),
+                    bytes: 1000 * secs,
+                    repeated: 2,
+                    end,
+                };
+                to.send(report(1, None)).await.unwrap();
+                if length < Duration::from_secs(5) {
+                    to.send(report(2, Some(MeterEnd::Complete))).await.unwrap();
+                } else {
+                    meters.push((report(2, Some(MeterEnd::Cancelled)), to));
+                }
+            }
+            ControlRequest::Meter(Meter::Stop { ask }, None) => {
+                for (report, to) in meters.extract_if(.., |(report, _)| report.ask == ask) {
+                    to.send(report).await.unwrap();
+                }
+            }
+            ControlRequest::Meter(..) => panic!("a start has a channel, a stop has none"),
             ControlRequest::Configure(..) => panic!("nobody configures over the socket"),
         }
     }
