@@ -41,6 +41,8 @@ pub enum Id {
     Throughput,
     Monitor,
     Events,
+    Scan,
+    Join,
     Doctor,
     Config,
     ConfigCheck,
@@ -198,6 +200,11 @@ const CLIENT_KIND: &[Flag] = &[
 const ECHO: &[Flag] = &[
     switch("numeric", Some('n'), "print addresses, not their names from bat-hosts files"),
     switch("no-translate", Some('T'), "take the address as an originator's, do not look for the client behind it"),
+];
+
+const SEARCH: &[Flag] = &[
+    value("phy", None, "NAME", "only this radio, as \"iw phy\" calls it"),
+    switch("all-channels", None, "leave the channel of an access point for moments, which its clients notice"),
 ];
 
 const CONFIG_FILE: &[Flag] =
@@ -500,6 +507,57 @@ const COMMANDS: &[Command] = &[
             ],
             CONFIG_FILE,
             JSON,
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Scan,
+        name: "scan",
+        summary: "which meshes the radios hear, and which can be joined",
+        about: "One line for each mesh of 802.11s and each ad-hoc network: channel, strength of the strongest node, \
+                which routing algorithm was heard, and whether this machine can join it, or why not. Needs no running \
+                node, but CAP_NET_ADMIN and CAP_NET_RAW.\n\n\
+                A radio that serves an access point only looks at that channel, unless --all-channels says otherwise.",
+        flags: &[
+            SEARCH,
+            &[
+                value("listen", None, "SECONDS", "listen for the algorithm so long on each channel; 0 not at all")
+                    .default("2.2"),
+                switch("json", Some('j'), "print one line of JSON instead"),
+            ],
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Join,
+        name: "join",
+        summary: "join a mesh by its name, with no file written beforehand",
+        about: "Looks for the mesh, checks that a radio can join it, writes what it uses into the configuration file, \
+                and brings the radio up. Says within ten seconds who the neighbours are. If a node runs already with \
+                that file, it takes the radio in; else this command is the node from then on, until it is told to \
+                stop, and later \"meshwork run\" is the same node.\n\n\
+                A mesh that nobody is heard of is founded if --channel says where. The country must be known to the \
+                system, or said with --country. A radio that another service looks after is left alone, and a channel \
+                on which it serves an access point stays as it is.",
+        operands: &[operand("NAME", "name of the mesh (mesh id), or of the ad-hoc network")],
+        flags: &[
+            SEARCH,
+            &[
+                value("channel", None, "N", "only look on this channel, and found the mesh there if it is not heard"),
+                value("width", None, "MHZ", "width of the channel of a mesh to be founded").default("20"),
+                value("mode", None, "MODE", "only a mesh of 802.11s (mesh), or an ad-hoc network (adhoc)")
+                    .offers(Value::Words(&["mesh", "adhoc"])),
+                value("country", None, "CC", "the country that the radio is in, like DE; said to all radios"),
+                value("passphrase-file", None, "FILE", "file with the passphrase of a mesh protected by SAE")
+                    .offers(Value::File),
+                value("interface", Some('i'), "IF", "the interface to make, or to use").default("wmesh0"),
+                switch("write-only", None, "write the configuration and start nothing"),
+                switch("json", Some('j'), "print one line of JSON instead"),
+            ],
+            CONFIG_FILE,
             CONNECT,
             COMMON,
         ],
