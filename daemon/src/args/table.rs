@@ -312,9 +312,12 @@ const COMMANDS: &[Command] = &[
         name: "neighbors",
         aliases: &["n"],
         summary: "who is heard directly",
-        about: "One line for each neighbour and hard interface. Beyond what batctl shows: the transmit quality of the \
-                link itself (#/255), how many of our last 64 originator messages it echoed (EQ) and how many of its \
-                own we heard (RQ).",
+        about: "One line for each neighbour and hard interface.\n\n\
+                B.A.T.M.A.N. IV, beyond what batctl shows: the transmit quality of the link itself (#/255), how many of \
+                our last 64 originator messages it echoed (EQ) and how many of its own we heard (RQ).\n\n\
+                B.A.T.M.A.N. V: the throughput of the link in Mbit/s and where it comes from. \"expected\" and \
+                \"bitrate\" are the radio driver's, \"wire\" is the speed of the cable, \"measured\" our own \
+                measurement, \"configured\" the setting; \"assumed\" means that nobody knows and 1 Mbit/s is taken.",
         flags: &[TABLE, NAMES, ONE_LINK, CONNECT, COMMON],
         ..NONE
     },
@@ -323,7 +326,8 @@ const COMMANDS: &[Command] = &[
         name: "originators",
         aliases: &["o"],
         summary: "all nodes of the mesh and the ways there",
-        about: "One line for each way to each node; the star marks the one in use.",
+        about: "One line for each way to each node; the star marks the one in use. Under B.A.T.M.A.N. IV a way has a \
+                transmit quality (#/255), under V a throughput in Mbit/s.",
         flags: &[
             TABLE,
             NAMES,

@@ -85,8 +85,10 @@ fn text(args: &Args, r: &Response, names: &Names) -> Option<String> {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
             Some(status::page(node, r.status.as_ref()?, header, now))
         }
-        Id::Neighbors => Some(head("") + &table::neighbors(r.neighbors.as_deref()?, names, header)),
-        Id::Originators => Some(head("") + &table::originators(r.originators.as_deref()?, names, header)),
+        Id::Neighbors => Some(head("") + &table::neighbors(r.neighbors.as_deref()?, table::five(node), names, header)),
+        Id::Originators => {
+            Some(head("") + &table::originators(r.originators.as_deref()?, table::five(node), names, header))
+        }
         Id::Interfaces => Some(table::interfaces(r.interfaces.as_deref()?)),
         Id::Statistics => Some(table::statistics(r.statistics.as_ref()?, args.has("all"))),
         Id::LocalClients => local(),
@@ -127,7 +129,7 @@ impl Filter {
         }
         if let Some(list) = &mut r.originators {
             list.retain(|o| by(&o.hard_ifname) && young(o.last_seen_msecs));
-            list.sort_by_key(|o| (o.orig_address, !o.best, std::cmp::Reverse(o.tq), o.neigh_address));
+            list.sort_by_key(|o| (o.orig_address, !o.best, std::cmp::Reverse((o.tq, o.throughput)), o.neigh_address));
         }
         if let Some(list) = &mut r.local_clients {
             list.retain(|c| kind(c.tt_address));

@@ -174,6 +174,9 @@ pub struct Status {
     pub rss_bytes: u64,
     /// MTU of the mesh interface.
     pub mesh_mtu: u32,
+    /// The routing algorithm was chosen by listening, not set.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub algo_auto: bool,
     /// Number of neighbours.
     pub neighbors: usize,
     /// Number of originators with a way there.
@@ -287,8 +290,15 @@ pub struct Neighbor {
     /// Its originator address, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orig_address: Option<Mac>,
-    /// Transmit quality of the link, 0 to 255.
-    pub tq: u8,
+    /// IV: transmit quality of the link, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tq: Option<u8>,
+    /// V: throughput of the link in kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u64>,
+    /// V: where that comes from: `assumed`, `configured`, `expected`, `bitrate`, `wire`, `measured`, `gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput_source: Option<String>,
     /// Own OGMs out of the last 64 that it echoed.
     pub echo_count: u8,
     /// Its OGMs out of the last 64 that were heard.
@@ -312,8 +322,12 @@ pub struct Originator {
     pub last_seen_msecs: u64,
     /// Next hop.
     pub neigh_address: Mac,
-    /// Transmit quality, 0 to 255.
-    pub tq: u8,
+    /// IV: transmit quality, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tq: Option<u8>,
+    /// V: throughput in kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u64>,
     /// Version of its translation table.
     pub tt_ttvn: u8,
     /// Number of its clients.

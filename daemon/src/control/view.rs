@@ -6,7 +6,7 @@ use super::protocol::{
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
-use mesh_core::{Count, Drop, Duration, EchoAnswer, Event, LinkId, MeterReport};
+use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,6 +32,7 @@ pub fn status(s: &NodeSnapshot, setup: &RunSetup, config: ConfigView) -> Status 
         uptime_msecs: msecs(s.mesh.uptime),
         rss_bytes: s.rss_bytes,
         mesh_mtu: s.host_mtu,
+        algo_auto: s.mesh.algorithm_auto,
         neighbors: s.mesh.neighbors.len(),
         originators: s.mesh.originators.iter().filter(|o| !o.paths.is_empty()).count(),
         local_clients: s.mesh.local_clients.len(),
@@ -98,7 +99,9 @@ pub fn neighbors(s: &NodeSnapshot) -> impl Iterator<Item = Neighbor> + '_ {
         last_seen_msecs: msecs(n.last_seen),
         neigh_address: Mac(n.addr),
         orig_address: n.originator.map(Mac),
-        tq: n.tq,
+        tq: (s.mesh.algorithm == Algorithm::Iv).then_some(n.tq),
+        throughput: (s.mesh.algorithm == Algorithm::V).then(|| kbits(n.throughput)),
+        throughput_source: (s.mesh.algorithm == Algorithm::V).then(|| n.rate_source.name().to_owned()),
         echo_count: n.echo_count,
         receive_count: n.receive_count,
         meshwork: n.meshwork,
@@ -114,7 +117,8 @@ pub fn originators(s: &NodeSnapshot) -> impl Iterator<Item = Originator> + '_ {
             best: p.best,
             last_seen_msecs: msecs(o.last_seen),
             neigh_address: Mac(p.neigh),
-            tq: p.tq,
+            tq: (s.mesh.algorithm == Algorithm::Iv).then_some(p.tq),
+            throughput: (s.mesh.algorithm == Algorithm::V).then(|| kbits(p.throughput)),
             tt_ttvn: o.ttvn,
             clients: o.clients,
             meshwork: o.meshwork,
@@ -280,6 +284,11 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
     };
     what.clone_into(&mut view.what);
     view
+}
+
+/// From the wire's units of 100 kbit/s.
+fn kbits(throughput: u32) -> u64 {
+    u64::from(throughput) * 100
 }
 
 fn msecs(d: Duration) -> u64 {
