@@ -72,6 +72,7 @@ impl<'a> Checker<'a> {
             aggregation: s.flag("aggregation").unwrap_or(d.aggregation),
             fragmentation: s.flag("fragmentation").unwrap_or(d.fragmentation),
             fast_start: s.flag("fast_start").unwrap_or(d.fast_start),
+            distributed_arp_table: s.flag("distributed_arp_table").unwrap_or(d.distributed_arp_table),
             wifi_clients: s.flag("wifi_clients").unwrap_or(d.wifi_clients),
             algorithm: s
                 .read("algorithm", "\"auto\", \"IV\" or \"V\"", |v| {
@@ -104,6 +105,7 @@ impl<'a> Checker<'a> {
             clients_per_originator: count("clients_per_originator", 16..=16_384).unwrap_or(d.clients_per_originator),
             local_clients: count("local_clients", 1..=1_677).unwrap_or(d.local_clients),
             vlans: count("vlans", 1..=4_095).unwrap_or(d.vlans),
+            addresses: count("addresses", 16..=65_536).unwrap_or(d.addresses),
             fragment_memory: s
                 .read("fragment_memory", "a size with its unit like \"512KiB\", from 32KiB to 64MiB", |v| {
                     let bytes = usize::try_from(units::parse_size(&word(v)?)?).ok()?;

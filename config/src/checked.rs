@@ -46,6 +46,8 @@ pub struct Mesh {
     pub fragmentation: bool,
     /// Extra link-sensing OGMs at start and for new neighbours.
     pub fast_start: bool,
+    /// Take part in the distributed ARP table.
+    pub distributed_arp_table: bool,
     /// Announce the own clients as Wi-Fi clients.
     pub wifi_clients: bool,
     /// Routing algorithm.
@@ -135,6 +137,8 @@ pub struct Limits {
     pub local_clients: usize,
     /// VLANs with own clients.
     pub vlans: usize,
+    /// IP addresses of clients, IPv4 and IPv6 each.
+    pub addresses: usize,
     /// Bytes of all incomplete fragments.
     pub fragment_memory: usize,
 }

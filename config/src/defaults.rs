@@ -16,6 +16,7 @@ impl Default for Mesh {
             aggregation: true,
             fragmentation: true,
             fast_start: true,
+            distributed_arp_table: true,
             wifi_clients: false,
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),
@@ -42,6 +43,7 @@ impl Default for Limits {
             clients_per_originator: 2048,
             local_clients: 1600,
             vlans: 32,
+            addresses: 4096,
             fragment_memory: 512 * 1024,
         }
     }

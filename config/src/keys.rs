@@ -136,6 +136,13 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "distributed_arp_table",
+        "true or false",
+        |c| Some(c.mesh.distributed_arp_table.to_string()),
+        "Answer ARP from a table that all nodes keep together, and IPv6 neighbour discovery from what passed by, so that questions are rarely flooded.",
+    ),
+    node(
+        "mesh",
         "wifi_clients",
         "true or false",
         |c| Some(c.mesh.wifi_clients.to_string()),
@@ -282,6 +289,13 @@ pub const KEYS: &[Key] = &[
         "Most own clients. The protocol itself carries no more than 1677.",
     ),
     node("limits", "vlans", "1 to 4095", |c| Some(c.limits.vlans.to_string()), "Most VLANs with own clients."),
+    node(
+        "limits",
+        "addresses",
+        "16 to 65536",
+        |c| Some(c.limits.addresses.to_string()),
+        "Most IP addresses of clients that are remembered, IPv4 and IPv6 each.",
+    ),
     node(
         "limits",
         "fragment_memory",

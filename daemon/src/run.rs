@@ -336,6 +336,10 @@ impl Node {
             Event::OriginatorNew(orig) => tracing::info!(%orig, "originator reachable"),
             Event::OriginatorGone(orig) => tracing::info!(%orig, "originator unreachable"),
             Event::ClientRoamed { client, to_us, .. } => tracing::debug!(%client, to_us, "client roamed"),
+            Event::AddressFlip { ip, vid, old, new, from, replaced } => {
+                let from = from.map_or_else(|| "here".to_owned(), |orig| orig.to_string());
+                tracing::warn!(%ip, %vid, %old, %new, %from, replaced, "another client claims an address");
+            }
             Event::OtherAlgorithm { neigh, .. } => {
                 let (own, other) = (self.mesh.algorithm(), self.mesh.algorithm().other());
                 tracing::warn!(%neigh, "a neighbor runs B.A.T.M.A.N. {}; this mesh is {}, the two do not mix", other.name(), own.name());

@@ -54,7 +54,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
             fragmentation: mesh.fragmentation,
             fast_start: mesh.fast_start,
             wifi_clients: mesh.wifi_clients,
-            dat: false,
+            dat: mesh.distributed_arp_table,
             caps: Caps {
                 originators: limits.originators,
                 neighbors: limits.neighbors,
@@ -62,6 +62,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 clients_per_originator: limits.clients_per_originator,
                 local_clients: limits.local_clients,
                 vlans: limits.vlans,
+                addresses: limits.addresses,
                 fragment_bytes: limits.fragment_memory,
             },
         },

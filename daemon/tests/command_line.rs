@@ -207,7 +207,7 @@ fn wrong_values_say_what_is_allowed() {
 fn flags_of_run_override_the_file() {
     let args = run(
         "run -i wlan0 --interface eth1 -m bat0 --mac 02:00:00:00:00:07 --mtu 1400 --hop-penalty 15 --orig-interval 2s \
-         --no-fast-start --no-aggregation --no-fragmentation --portable-io --socket /tmp/s --state-dir /tmp/d --log debug",
+         --no-dat --no-fast-start --no-aggregation --no-fragmentation --portable-io --socket /tmp/s --state-dir /tmp/d --log debug",
     );
     let config = Config::parse("m.toml", "", &setup::overrides(&args)).unwrap();
     // All other settings are the defaults.
@@ -226,6 +226,7 @@ fn flags_of_run_override_the_file() {
             "aggregation = false",
             "fragmentation = false",
             "fast_start = false",
+            "distributed_arp_table = false",
             "state_dir = \"/tmp/d\"",
         ]
     );

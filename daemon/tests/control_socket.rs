@@ -120,9 +120,30 @@ fn lists_have_batctls_keys() {
                 {"mesh_ifname": "mesh0", "hard_ifname": "eth1", "reason": "not there or not up"}
             ])
         );
+        let dat = ask(&path, json!("dat")).await;
+        assert_eq!(
+            dat["dat_cache"],
+            json!([
+                {
+                    "last_seen_msecs": 75_003, "dat_cache_ip4address": "10.0.0.50",
+                    "dat_cache_hwaddress": "02:00:00:00:00:32", "dat_cache_vid": -1
+                },
+                {
+                    "last_seen_msecs": 75_003, "dat_cache_ip4address": "10.0.0.9",
+                    "dat_cache_hwaddress": "02:00:00:00:00:32", "dat_cache_vid": 7, "contested": true
+                }
+            ])
+        );
+        assert_eq!(
+            dat["nd_cache"],
+            json!([{
+                "last_seen_msecs": 75_003, "nd_cache_ip6address": "fe80::50",
+                "nd_cache_hwaddress": "02:00:00:00:00:32", "nd_cache_vid": -1, "router": true
+            }])
+        );
         let mesh = ask(&path, json!("mesh")).await["mesh"].clone();
         assert_eq!((&mesh["orig_interval"], &mesh["hop_penalty"]), (&json!(1000), &json!(30)));
-        assert_eq!(mesh["mesh_ifname"], json!("mesh0"));
+        assert_eq!((&mesh["mesh_ifname"], &mesh["distributed_arp_table_enabled"]), (&json!("mesh0"), &json!(true)));
     });
 }
 

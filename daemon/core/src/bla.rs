@@ -23,6 +23,12 @@ impl Mesh {
         false
     }
 
+    /// True if another gateway of our LAN has claimed the client: it speaks for it there, we do not.
+    /// Asked before we answer or deliver for a client.
+    pub(crate) fn bla_claimed_by_other(&self, _client: MacAddr, _vid: Vid) -> bool {
+        false
+    }
+
     /// True if another originator just flooded the same client frame.
     pub(crate) fn bla_is_duplicate(&mut self, _inner: &[u8], _orig: MacAddr, _now: Instant) -> bool {
         false

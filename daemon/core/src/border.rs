@@ -6,6 +6,7 @@ use crate::fib::FibChange;
 use crate::frame::Frame;
 use crate::host::HostInfo;
 use crate::time::Duration;
+use core::net::IpAddr;
 use packet::{MacAddr, Vid};
 
 /// What the shell tells the control side.
@@ -178,6 +179,22 @@ pub enum Event {
         vid: Vid,
         /// True if it came to us.
         to_us: bool,
+    },
+    /// Somebody claims an address that another MAC had; said at most once a minute per address.
+    AddressFlip {
+        /// The address.
+        ip: IpAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// Who had it.
+        old: MacAddr,
+        /// Who claims it.
+        new: MacAddr,
+        /// The originator that the claim came from, `None` for a client of ours.
+        from: Option<MacAddr>,
+        /// The old one was silent and is given up; otherwise nobody is believed for now, and
+        /// questions for the address are not answered out of the cache.
+        replaced: bool,
     },
     /// An answer to an echo request.
     Echo(EchoAnswer),

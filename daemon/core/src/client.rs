@@ -53,6 +53,7 @@ impl Mesh {
         }
         let Some(frame) = self.bla_from_lan(frame, now)? else { return Ok(()) };
         self.learn_local((inner.src, inner.vid), now)?;
+        self.dat_overhears_host(&frame, now);
         if !inner.dst.is_multicast() {
             if let Some(frame) = self.dat_from_host(frame, now)? {
                 self.out.push_back(Output::HostAgain(frame));

@@ -93,6 +93,8 @@ pub struct Caps {
     pub local_clients: usize,
     /// VLANs with own clients.
     pub vlans: usize,
+    /// Addresses in the ARP cache, and as many in that of neighbour discovery.
+    pub addresses: usize,
     /// Bytes of all incomplete fragments.
     pub fragment_bytes: usize,
 }
@@ -106,6 +108,7 @@ impl Default for Caps {
             clients_per_originator: 2048,
             local_clients: 1600,
             vlans: 32,
+            addresses: 4096,
             fragment_bytes: 512 * 1024,
         }
     }
@@ -125,7 +128,7 @@ impl MeshConfig {
             fragmentation: true,
             fast_start: true,
             wifi_clients: false,
-            dat: false,
+            dat: true,
             meter: true,
             caps: Caps::default(),
         }

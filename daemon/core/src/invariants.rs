@@ -25,7 +25,7 @@ impl Mesh {
             (self.links.is_empty() || self.primary.is_some(), "no primary hard interface"),
             (self.tables.len() == self.links.len() + 1, "a routing table without hard interface"),
         ];
-        checks.into_iter().find(|(fine, _)| !fine).map(|(_, what)| what)
+        checks.into_iter().find(|(fine, _)| !fine).map(|(_, what)| what).or_else(|| self.dat_broken_invariant())
     }
 
     fn next_hops_are_ways(&self) -> bool {

@@ -4,6 +4,7 @@ use crate::auto::Auto;
 use crate::border::{DataPlane, Event, Input, Output};
 use crate::config::{Algorithm, Choice, LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
 use crate::counters::{Count, Counters, Drop};
+use crate::dat;
 use crate::fib::{FibChange, FibLink, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
@@ -74,6 +75,7 @@ pub struct Mesh {
     pub(crate) requests: BTreeMap<MacAddr, Request>,
     pub(crate) roams: BTreeMap<Key, RoamLimit>,
     pub(crate) flood: Flood,
+    pub(crate) dat: dat::State,
     pub(crate) bcast_seqno: u32,
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
@@ -118,6 +120,7 @@ impl Mesh {
             requests: BTreeMap::new(),
             roams: BTreeMap::new(),
             flood: Flood::default(),
+            dat: dat::State::new(now),
             bcast_seqno: first.bcast,
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
@@ -294,6 +297,7 @@ impl Mesh {
         if self.originators.remove(&orig).is_some() {
             self.out.push_back(Output::Fib(FibChange::OriginatorGone(orig)));
         }
+        self.dat_changed(orig);
     }
 
     // --- hard interfaces ---
@@ -390,6 +394,7 @@ impl Mesh {
         self.global.cap = self.cfg.caps.clients;
         self.global.cap_per_originator = self.cfg.caps.clients_per_originator;
         self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
+        self.dat_configured(now);
         self.publish_snoop();
     }
 
@@ -400,7 +405,7 @@ impl Mesh {
 
     /// Tells the data plane which client frames our services want to see.
     pub(crate) fn publish_snoop(&mut self) {
-        let snoop = Snoop { arp: self.cfg.dat, dhcp: self.cfg.dat, ..Snoop::default() };
+        let snoop = Snoop { arp: self.cfg.dat, dhcp: self.cfg.dat, nd: self.cfg.dat, ..Snoop::default() };
         self.out.push_back(Output::Fib(FibChange::Snoop(snoop)));
     }
 

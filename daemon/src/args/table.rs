@@ -34,6 +34,7 @@ pub enum Id {
     LocalClients,
     GlobalClients,
     Interfaces,
+    Dat,
     Statistics,
     Ping,
     Traceroute,
@@ -226,6 +227,7 @@ const SETTINGS: &[Flag] = &[
     value("orig-interval", None, "TIME", "time between two own originator messages").default("1s"),
     value("algorithm", None, "NAME", "routing algorithm: auto, IV or V").default("auto").offers(Value::Words(&["auto", "IV", "V"])),
     switch("no-extensions", None, "nothing for Meshwork nodes that kernel nodes do not understand"),
+    switch("no-dat", None, "no distributed ARP table: every ARP request is flooded"),
     switch("no-fast-start", None, "no extra link-sensing messages at start and for new neighbours"),
     switch("no-aggregation", None, "one originator message for each frame"),
     switch("no-fragmentation", None, "drop packets that do not fit a hard interface"),
@@ -249,6 +251,7 @@ pub const OVERRIDES: &[(&str, &str, Option<&str>)] = &[
     ("--orig-interval", "mesh.orig_interval", None),
     ("--algorithm", "mesh.algorithm", None),
     ("--no-extensions", "mesh.extensions", Some("false")),
+    ("--no-dat", "mesh.distributed_arp_table", Some("false")),
     ("--no-fast-start", "mesh.fast_start", Some("false")),
     ("--no-aggregation", "mesh.aggregation", Some("false")),
     ("--no-fragmentation", "mesh.fragmentation", Some("false")),
@@ -278,7 +281,7 @@ pub static PROGRAM: Command = Command {
             module. \"meshwork run -i wlan0\" is a whole node: its mesh interface mesh0 is one port of a switch that \
             spans the mesh.\n\n\
             All other commands ask a running node, over its control socket. They take batctl's short names too: n, o, \
-            tl, tg, s, p, tr, td.",
+            tl, tg, dc, s, p, tr, td.",
     flags: &[TOP, TABLE, CONNECT, COMMON],
     commands: COMMANDS,
     ..NONE
@@ -375,6 +378,18 @@ const COMMANDS: &[Command] = &[
         about: "One line for each: whether it is used, its MAC and MTU, whether it counts as a radio. Interfaces \
                 that cannot be used are listed with the reason.",
         flags: &[TABLE, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Dat,
+        name: "dat",
+        aliases: &["dc", "dat_cache"],
+        summary: "IP addresses of clients, as the distributed ARP table knows them",
+        about: "IPv4 addresses that this node can answer ARP for, in batctl's dat_cache form, then IPv6 addresses that \
+                it can answer its own clients for. An entry lives for five minutes after it was last confirmed. \
+                \"contested\" marks an address that several stations claim: questions for it go to the stations \
+                themselves, and \"meshwork events\" says who they are.",
+        flags: &[TABLE, NAMES, CONNECT, COMMON],
         ..NONE
     },
     Command {
@@ -605,11 +620,12 @@ const COMMANDS: &[Command] = &[
             "transtable_local_json",
             "tlj",
             "transtable_global_json",
+            "dat_cache_json",
             "tgj",
         ],
         summary: "the bare lists that batctl's *_json commands print",
         about: "For scripts that were written for batctl: neighbors_json (nj), originators_json (oj), \
-                transtable_local_json (tlj), transtable_global_json (tgj), hardifs_json (hj) and mesh_json (mj) are \
+                transtable_local_json (tlj), transtable_global_json (tgj), dat_cache_json (dcj), hardifs_json (hj) and mesh_json (mj) are \
                 commands of their own too and print what batctl prints, without the envelope of --json.",
         operands: &[Operand {
             name: "LIST",
@@ -622,6 +638,7 @@ const COMMANDS: &[Command] = &[
                 "originators_json",
                 "transtable_local_json",
                 "transtable_global_json",
+                "dat_cache_json",
             ]),
         }],
         flags: &[CONNECT, COMMON],

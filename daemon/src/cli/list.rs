@@ -55,6 +55,7 @@ async fn ask(socket: &Path, id: Id) -> anyhow::Result<Response> {
         Id::Neighbors => Ask::Neighbors,
         Id::Originators => Ask::Originators,
         Id::Interfaces => Ask::Interfaces,
+        Id::Dat => Ask::Dat,
         Id::Statistics => Ask::Statistics,
         _ => Ask::Clients,
     };
@@ -90,6 +91,9 @@ fn text(args: &Args, r: &Response, names: &Names) -> Option<String> {
             Some(head("") + &table::originators(r.originators.as_deref()?, table::five(node), names, header))
         }
         Id::Interfaces => Some(table::interfaces(r.interfaces.as_deref()?)),
+        Id::Dat => {
+            Some(head("") + &table::addresses(node, r.dat_cache.as_deref()?, r.nd_cache.as_deref()?, names, header))
+        }
         Id::Statistics => Some(table::statistics(r.statistics.as_ref()?, args.has("all"))),
         Id::LocalClients => local(),
         Id::GlobalClients => global(),
@@ -139,6 +143,12 @@ impl Filter {
             list.retain(|c| kind(c.tt_address));
             list.sort_by_key(|c| (c.tt_vid, c.tt_address, !c.best, c.orig_address));
         }
+        if let Some(list) = &mut r.dat_cache {
+            list.sort_by_key(|a| (a.dat_cache_vid, a.dat_cache_ip4address));
+        }
+        if let Some(list) = &mut r.nd_cache {
+            list.sort_by_key(|a| (a.nd_cache_vid, a.nd_cache_ip6address));
+        }
         match self.id {
             Id::LocalClients => r.global_clients = None,
             Id::GlobalClients => r.local_clients = None,
@@ -163,6 +173,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "neighbors_json" | "nj" => Ask::Neighbors,
         "originators_json" | "oj" => Ask::Originators,
         "transtable_local_json" | "tlj" | "transtable_global_json" | "tgj" => Ask::Clients,
+        "dat_cache_json" | "dcj" => Ask::Dat,
         _ => return Err(UsageError::new(LISTS).into()),
     };
     let mut r = Client::connect(&super::socket(args)).await?.ask(question).await?;
@@ -175,6 +186,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "hardifs_json" | "hj" => serde_json::to_writer(&mut *out, &r.interfaces)?,
         "neighbors_json" | "nj" => serde_json::to_writer(&mut *out, &r.neighbors)?,
         "originators_json" | "oj" => serde_json::to_writer(&mut *out, &r.originators)?,
+        "dat_cache_json" | "dcj" => serde_json::to_writer(&mut *out, &r.dat_cache)?,
         "transtable_local_json" | "tlj" => serde_json::to_writer(&mut *out, &r.local_clients)?,
         _ => serde_json::to_writer(&mut *out, &r.global_clients)?,
     }
@@ -182,4 +194,4 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
 }
 
 const LISTS: &str = "which list? There are: mesh_json, hardifs_json, neighbors_json, originators_json, \
-                     transtable_local_json, transtable_global_json";
+                     transtable_local_json, transtable_global_json, dat_cache_json";

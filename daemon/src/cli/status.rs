@@ -35,7 +35,16 @@ pub fn page(node: &Node, s: &Status, header: bool, now: u64) -> String {
 }
 
 /// Reasons that belong to the protocol's everyday life and say nothing about its health.
-const ORDINARY: &[&str] = &["duplicate", "own_ogm", "own_source", "own_rebroadcast", "not_best_next_hop", "not_for_us"];
+const ORDINARY: &[&str] = &[
+    "duplicate",
+    "own_ogm",
+    "own_source",
+    "own_rebroadcast",
+    "not_best_next_hop",
+    "not_for_us",
+    "arp_duplicate",
+    "arp_elsewhere",
+];
 
 /// `B.A.T.M.A.N. V, chosen by listening`.
 fn algorithm(node: &Node, auto: bool) -> String {

@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use crate::control::protocol::{
-    ClientFlags, GlobalClient, Interface, LocalClient, Mac, Neighbor, Node, Originator, Statistics,
+    ClientFlags, DatEntry, GlobalClient, Interface, LocalClient, Mac, NdEntry, Neighbor, Node, Originator, Statistics,
 };
 use mesh_core::{Count, Drop};
 use std::fmt::Write;
@@ -118,6 +118,38 @@ pub fn global_clients(list: &[GlobalClient], names: &Names, header: bool) -> Str
             c.tt_last_ttvn,
             c.tt_crc32,
         );
+    }
+    out
+}
+
+/// Addresses of clients: IPv4 as batctl prints them, then IPv6.
+pub fn addresses(node: &Node, dat: &[DatEntry], nd: &[NdEntry], names: &Names, header: bool) -> String {
+    let mut out = String::new();
+    let line = |ip: &dyn std::fmt::Display, width: usize, mac: Mac, vid: i32, msecs: u64, mark: &str| {
+        let (mins, secs) = (msecs / 60_000, msecs / 1000 % 60);
+        let mac = names.show(mac.0);
+        format!(" * {ip:>width$} {mac:>17} {vid:4} {mins:6}:{secs:02}{mark}\n", ip = ip.to_string())
+    };
+    if header {
+        let _ = writeln!(out, "Distributed ARP Table ({}):", node.mesh_ifname);
+        out.push_str("             IPv4               MAC  VID   last-seen\n");
+    }
+    for a in dat {
+        let mark = if a.contested { " contested" } else { "" };
+        out += &line(&a.dat_cache_ip4address, 15, a.dat_cache_hwaddress, a.dat_cache_vid, a.last_seen_msecs, mark);
+    }
+    if header && !nd.is_empty() {
+        let _ = writeln!(out, "\nIPv6 neighbour discovery ({}):", node.mesh_ifname);
+        out.push_str("                                       IPv6               MAC  VID   last-seen\n");
+    }
+    for a in nd {
+        let mark = match (a.router, a.contested) {
+            (true, true) => " router contested",
+            (true, false) => " router",
+            (false, true) => " contested",
+            (false, false) => "",
+        };
+        out += &line(&a.nd_cache_ip6address, 41, a.nd_cache_hwaddress, a.nd_cache_vid, a.last_seen_msecs, mark);
     }
     out
 }

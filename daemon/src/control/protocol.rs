@@ -9,6 +9,7 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// Version of the whole protocol. Keys are added without raising it.
@@ -45,6 +46,8 @@ pub enum Ask {
     Originators,
     /// [`Response::local_clients`] and [`Response::global_clients`].
     Clients,
+    /// [`Response::dat_cache`] and [`Response::nd_cache`].
+    Dat,
     /// [`Response::statistics`].
     Statistics,
     /// [`Response::translation`].
@@ -125,6 +128,12 @@ pub struct Response {
     /// Clients of other nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_clients: Option<Vec<GlobalClient>>,
+    /// IPv4 addresses of clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dat_cache: Option<Vec<DatEntry>>,
+    /// IPv6 addresses of clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nd_cache: Option<Vec<NdEntry>>,
     /// Counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<Statistics>,
@@ -375,6 +384,41 @@ pub struct GlobalClient {
     pub best: bool,
 }
 
+/// An IPv4 address in the distributed ARP table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatEntry {
+    /// Time since it was confirmed.
+    pub last_seen_msecs: u64,
+    /// The address.
+    pub dat_cache_ip4address: Ipv4Addr,
+    /// Who has it.
+    pub dat_cache_hwaddress: Mac,
+    /// Its VLAN, -1 without.
+    pub dat_cache_vid: i32,
+    /// Several stations claim it; nobody is answered with it for now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub contested: bool,
+}
+
+/// An IPv6 address that neighbour discovery told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NdEntry {
+    /// Time since it was confirmed.
+    pub last_seen_msecs: u64,
+    /// The address.
+    pub nd_cache_ip6address: Ipv6Addr,
+    /// Who has it.
+    pub nd_cache_hwaddress: Mac,
+    /// Its VLAN, -1 without.
+    pub nd_cache_vid: i32,
+    /// It says that it is a router.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub router: bool,
+    /// Several stations claim it; nobody is answered with it for now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub contested: bool,
+}
+
 /// Marks of a client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a bit of the protocol and a key of batctl's JSON")]
@@ -480,7 +524,7 @@ pub struct ThroughputView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventView {
     /// What: `neighbor_new`, `neighbor_gone`, `originator_new`, `originator_gone`,
-    /// `client_roamed`, `other_algorithm`, `table_full`, `no_link`, `other`.
+    /// `client_roamed`, `address_flip`, `other_algorithm`, `table_full`, `no_link`, `other`.
     pub what: String,
     /// Milliseconds since 1970.
     pub at_msecs: u64,
@@ -511,6 +555,15 @@ pub struct EventView {
     /// Why it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// IP address that two stations claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<IpAddr>,
+    /// Client that had it before; the one that claims it is `tt_address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_tt_address: Option<Mac>,
+    /// The old one was silent and is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<bool>,
 }
 
 impl Response {

@@ -158,6 +158,10 @@ impl Desk {
                 line.list("local_clients", view::local_clients(&s)).await?;
                 line.list("global_clients", view::global_clients(&s)).await?;
             }
+            Ask::Dat => {
+                line.list("dat_cache", view::dat_cache(&s)).await?;
+                line.list("nd_cache", view::nd_cache(&s)).await?;
+            }
             Ask::Translate { address } => match view::translate(&s, address.0) {
                 Some(translation) => line.field("translation", &translation)?,
                 None => {
@@ -298,6 +302,7 @@ fn link_of(event: &Event) -> Option<LinkId> {
         Event::OriginatorNew(_)
         | Event::OriginatorGone(_)
         | Event::ClientRoamed { .. }
+        | Event::AddressFlip { .. }
         | Event::Echo(_)
         | Event::Meter(_)
         | Event::TableFull(_)

@@ -1,14 +1,15 @@
 //! From the node's snapshot to what the control socket shows.
 
 use super::protocol::{
-    AddressKind, ClientFlags, ConfigView, EchoView, EventView, GlobalClient, Interface, LocalClient, Mac, MeshView,
-    Neighbor, Node, Originator, Statistics, Status, ThroughputView, Translation,
+    AddressKind, ClientFlags, ConfigView, DatEntry, EchoView, EventView, GlobalClient, Interface, LocalClient, Mac,
+    MeshView, NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView, Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
 use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Who answers.
@@ -51,7 +52,7 @@ pub fn mesh(s: &NodeSnapshot, setup: &RunSetup) -> MeshView {
         ap_isolation_enabled: false,
         bonding_enabled: false,
         bridge_loop_avoidance_enabled: false,
-        distributed_arp_table_enabled: false,
+        distributed_arp_table_enabled: setup.mesh.dat,
         fragmentation_enabled: setup.mesh.fragmentation,
         gw_mode: "off".to_owned(),
         hop_penalty: setup.mesh.hop_penalty,
@@ -165,6 +166,35 @@ pub fn global_clients(s: &NodeSnapshot) -> impl Iterator<Item = GlobalClient> + 
     })
 }
 
+/// IPv4 addresses of clients.
+pub fn dat_cache(s: &NodeSnapshot) -> impl Iterator<Item = DatEntry> + '_ {
+    s.mesh.addresses.iter().filter_map(|a| {
+        let IpAddr::V4(ip) = a.ip else { return None };
+        Some(DatEntry {
+            last_seen_msecs: msecs(a.last_seen),
+            dat_cache_ip4address: ip,
+            dat_cache_hwaddress: Mac(a.mac),
+            dat_cache_vid: vid(a.vid),
+            contested: a.contested,
+        })
+    })
+}
+
+/// IPv6 addresses of clients.
+pub fn nd_cache(s: &NodeSnapshot) -> impl Iterator<Item = NdEntry> + '_ {
+    s.mesh.addresses.iter().filter_map(|a| {
+        let IpAddr::V6(ip) = a.ip else { return None };
+        Some(NdEntry {
+            last_seen_msecs: msecs(a.last_seen),
+            nd_cache_ip6address: ip,
+            nd_cache_hwaddress: Mac(a.mac),
+            nd_cache_vid: vid(a.vid),
+            router: a.router,
+            contested: a.contested,
+        })
+    })
+}
+
 /// Counters of control side, data plane and sockets.
 pub fn statistics(s: &NodeSnapshot) -> Statistics {
     let mut all = s.mesh.counters.clone();
@@ -242,6 +272,9 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         table: None,
         algo_name: None,
         why: None,
+        ip_address: None,
+        old_tt_address: None,
+        replaced: None,
     };
     let what = match event {
         Event::NeighborNew { link, neigh } => {
@@ -269,6 +302,14 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
             view.tt_vid = Some(vid(*vlan));
             view.to_us = Some(*to_us);
             "client_roamed"
+        }
+        Event::AddressFlip { ip, vid: vlan, old, new, from, replaced } => {
+            view.ip_address = Some(*ip);
+            view.tt_vid = Some(vid(*vlan));
+            (view.old_tt_address, view.tt_address) = (Some(Mac(*old)), Some(Mac(*new)));
+            view.orig_address = from.map(Mac);
+            view.replaced = Some(*replaced);
+            "address_flip"
         }
         Event::TableFull(table) => {
             view.table = Some((*table).to_owned());

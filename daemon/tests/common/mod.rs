@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "test code")]
 
 use mesh_core::snapshot::{
-    GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot,
+    AddressView, GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot,
 };
 use mesh_core::{
     Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, LinkId, MeshConfig, Meter, MeterEnd, MeterReport,
@@ -13,6 +13,7 @@ use meshwork::control::protocol::{ConfigView, Reload};
 use meshwork::io::{IoCounters, PortCounters};
 use meshwork::run::{ControlRequest, LinkSetup, NodeSnapshot, RunSetup};
 use packet::{MacAddr, Vid};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -132,6 +133,11 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         ],
         local_clients: vec![local(mac(100), Vid::UNTAGGED, true), local(mac(101), Vid::tagged(7), false)],
         global_clients: named.into_iter().chain(many).collect(),
+        addresses: vec![
+            address([10, 0, 0, 50].into(), Vid::UNTAGGED, false),
+            address([10, 0, 0, 9].into(), Vid::tagged(7), true),
+            address("fe80::50".parse().unwrap(), Vid::UNTAGGED, false),
+        ],
         counters,
     };
     let io = IoCounters {
@@ -149,6 +155,10 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         version: "9.9.9",
         rss_bytes: 4096,
     }
+}
+
+fn address(ip: IpAddr, vid: Vid, contested: bool) -> AddressView {
+    AddressView { ip, vid, mac: mac(50), last_seen: Duration::from_millis(75_003), contested, router: ip.is_ipv6() }
 }
 
 pub fn local(addr: MacAddr, vid: Vid, permanent: bool) -> LocalClientView {
