@@ -52,8 +52,9 @@ impl Mesh {
             return Err(Drop::BadClientSource);
         }
         let Some(frame) = self.bla_from_lan(frame, now)? else { return Ok(()) };
-        self.learn_local((inner.src, inner.vid), now)?;
-        self.dat_overhears_host(&frame, now);
+        if !Self::is_loop_probe(inner.src) {
+            self.learn_local((inner.src, inner.vid), now)?;
+        }
         if !inner.dst.is_multicast() {
             if let Some(frame) = self.dat_from_host(frame, now)? {
                 self.out.push_back(Output::HostAgain(frame));
@@ -94,11 +95,8 @@ impl Mesh {
         if inner.ethertype == ETHERTYPE {
             return Err(Drop::MeshInMesh);
         }
-        // A flooded frame names its originator, any other one is known by the last hop.
-        let sender = match arrival.via {
-            Via::Broadcast => arrival.orig.unwrap_or(arrival.neigh),
-            _ => self.originator_of(arrival.neigh),
-        };
+        // Where the packet does not name its originator, the last hop has to do.
+        let sender = arrival.orig.unwrap_or_else(|| self.originator_of(arrival.neigh));
         if self.is_backbone_gateway(sender, inner.vid) {
             return Err(Drop::Backbone);
         }
@@ -108,6 +106,12 @@ impl Mesh {
             return Err(Drop::Unsupported);
         }
         let Some(frame) = self.bla_to_lan(frame, arrival, now)? else { return Ok(()) };
+        self.hand_out(frame, arrival, now)
+    }
+
+    /// The last steps of a client frame that may pass.
+    pub(crate) fn hand_out(&mut self, frame: Frame, arrival: Arrival, now: Instant) -> Result<(), Drop> {
+        let inner = ClientFrame::parse(frame.bytes()).map_err(|_| Drop::Short)?;
         if let (Via::Broadcast | Via::Unicast4(subtype::DATA), Some(orig)) = (arrival.via, arrival.orig) {
             self.learn_temporary((inner.src, inner.vid), orig, now);
         }

@@ -72,8 +72,9 @@ pub struct MeshConfig {
     pub wifi_clients: bool,
     /// Take part in the distributed ARP table.
     pub dat: bool,
-    /// Answer throughput tests of other nodes.
-    pub meter: bool,
+    /// Take care that no frame goes round where several nodes share a LAN; sleeps while the mesh
+    /// interface is no port of a bridge.
+    pub bridge_loop_avoidance: bool,
     /// Upper bounds of all tables.
     pub caps: Caps,
 }
@@ -93,8 +94,8 @@ pub struct Caps {
     pub local_clients: usize,
     /// VLANs with own clients.
     pub vlans: usize,
-    /// Addresses in the ARP cache, and as many in that of neighbour discovery.
-    pub addresses: usize,
+    /// Clients claimed by gateways of our LAN, ourselves included; one gateway has at most half.
+    pub claims: usize,
     /// Bytes of all incomplete fragments.
     pub fragment_bytes: usize,
 }
@@ -108,7 +109,7 @@ impl Default for Caps {
             clients_per_originator: 2048,
             local_clients: 1600,
             vlans: 32,
-            addresses: 4096,
+            claims: 8192,
             fragment_bytes: 512 * 1024,
         }
     }
@@ -128,8 +129,8 @@ impl MeshConfig {
             fragmentation: true,
             fast_start: true,
             wifi_clients: false,
-            dat: true,
-            meter: true,
+            dat: false,
+            bridge_loop_avoidance: true,
             caps: Caps::default(),
         }
     }

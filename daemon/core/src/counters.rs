@@ -89,6 +89,18 @@ counted! {
         Duplicate = "duplicate",
         /// Its sender is on our LAN, where the frame was already.
         Backbone = "backbone",
+        /// A claim frame that makes no sense, or that came over the mesh.
+        ClaimFrame = "claim_frame",
+        /// Another gateway of our LAN handles the client that it came from.
+        Claimed = "claimed",
+        /// We handle the client and just heard it in the mesh; on the LAN it is an echo.
+        ClaimRace = "claim_race",
+        /// The gateways of the LAN have not agreed yet; nothing for groups passes.
+        BlaBlocked = "bla_blocked",
+        /// A loop detection frame of ours that came back.
+        LoopDetect = "loop_detect",
+        /// It came over the mesh and, let through by another gateway, back over the LAN.
+        Looped = "looped",
         /// The queue of broadcasts is full.
         BcastQueueFull = "bcast_queue_full",
         /// Longer than the link carries and fragmentation is off or not possible.
@@ -107,18 +119,10 @@ counted! {
         BadRoam = "bad_roam",
         /// A record route list that is full.
         RecordRouteFull = "record_route_full",
-        /// A message of the throughput meter that belongs to no test, or is none.
-        Meter = "meter",
         /// More requests than we answer.
         RateLimit = "rate_limit",
         /// The interface it should leave by is down.
         LinkDown = "link_down",
-        /// A message to the distributed ARP table that is no sensible ARP.
-        BadArp = "bad_arp",
-        /// An answer that is known already; clients get each one once.
-        ArpDuplicate = "arp_duplicate",
-        /// An ARP answer for somebody who is not a client here.
-        ArpElsewhere = "arp_elsewhere",
         /// A packet type that this node does not speak yet.
         Unsupported = "unsupported",
     }
@@ -173,28 +177,16 @@ counted! {
         TtRoamAdvTx = "tt_roam_adv_tx",
         /// Roaming advertisements received.
         TtRoamAdvRx = "tt_roam_adv_rx",
-        /// Questions sent to nodes that keep an address.
-        DatGetTx = "dat_get_tx",
-        /// Questions received for an address that we may keep.
-        DatGetRx = "dat_get_rx",
-        /// Answers sent to nodes that keep them.
-        DatPutTx = "dat_put_tx",
-        /// Answers received to keep.
-        DatPutRx = "dat_put_rx",
-        /// Questions of other nodes answered out of our cache.
-        DatCachedReplyTx = "dat_cached_reply_tx",
-        /// Questions of own clients answered out of our cache.
-        DatHostReply = "dat_host_reply",
-        /// Questions that were not flooded because the answer came in time.
-        DatFloodSaved = "dat_flood_saved",
-        /// IPv6 neighbour solicitations of own clients answered out of our cache.
-        NdHostReply = "nd_host_reply",
         /// Extra link-sensing OGMs of the fast start.
         FastOgmTx = "fast_ogm_tx",
         /// Flooded client frames sent, repetitions included.
         BcastTx = "bcast_tx",
         /// Flooded client frames heard for the first time.
         BcastRx = "bcast_rx",
+        /// Claim frames said on the LAN.
+        BlaTx = "bla_tx",
+        /// Claim frames heard on the LAN.
+        BlaRx = "bla_rx",
         /// Mesh ICMP messages sent or answered.
         IcmpTx = "icmp_tx",
         /// Mesh ICMP messages received.

@@ -3,7 +3,7 @@
 
 use crate::config::{LinkId, MAX_LINKS};
 use crate::snoop::Snoop;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
 use hashbrown::HashMap;
@@ -79,6 +79,15 @@ pub enum FibChange {
         vid: Vid,
         /// Where it is.
         at: Option<ClientAt>,
+    },
+    /// A client of the mesh that we handle for our LAN, or handle no longer.
+    Claim {
+        /// The client.
+        addr: MacAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// We do.
+        ours: bool,
     },
     /// An own client, or `None` when it is gone.
     Local {
@@ -163,6 +172,19 @@ pub(crate) struct FibLocal {
     pub(crate) report_at: Instant,
 }
 
+/// The entry of a client that we claimed.
+#[derive(Clone, Copy, Debug)]
+struct FibClaim {
+    /// A frame of it last came over the mesh.
+    used: Instant,
+    /// From then on one frame goes to the control side, which keeps the claim alive.
+    report_at: Instant,
+}
+
+/// How often one frame of a claimed client goes to the control side, which gives claims up after
+/// 100 s.
+const REPORT_CLAIM_EVERY: Duration = Duration::from_secs(10);
+
 /// The forwarding table of the portable data plane.
 #[derive(Clone, Debug)]
 pub struct Fib {
@@ -174,6 +196,7 @@ pub struct Fib {
     origs: Map<FibOrig>,
     clients: Map<ClientAt>,
     locals: Map<FibLocal>,
+    claims: Map<FibClaim>,
 }
 
 const fn client_key(addr: MacAddr, vid: Vid) -> u64 {
@@ -192,6 +215,7 @@ impl Fib {
             origs: Map::with_hasher(Seeded(seed)),
             clients: Map::with_hasher(Seeded(seed)),
             locals: Map::with_hasher(Seeded(seed)),
+            claims: Map::with_hasher(Seeded(seed)),
         }
     }
 
@@ -230,6 +254,13 @@ impl Fib {
                     Some(at) => self.clients.insert(client_key(addr, vid), at),
                     None => self.clients.remove(&client_key(addr, vid)),
                 };
+            }
+            FibChange::Claim { addr, vid, ours: true } => {
+                let fresh = FibClaim { used: Instant::ZERO, report_at: Instant::ZERO };
+                self.claims.entry(client_key(addr, vid)).or_insert(fresh);
+            }
+            FibChange::Claim { addr, vid, ours: false } => {
+                self.claims.remove(&client_key(addr, vid));
             }
             FibChange::Local { addr, vid, state } => {
                 let key = client_key(addr, vid);
@@ -284,6 +315,26 @@ impl Fib {
     #[inline]
     pub fn local(&self, addr: MacAddr, vid: Vid) -> Option<LocalState> {
         self.locals.get(&client_key(addr, vid)).map(|l| l.state)
+    }
+
+    /// A frame of a client came over the mesh: true if we handle it and the control side need not
+    /// be told again.
+    #[inline]
+    pub(crate) fn use_claim(&mut self, addr: MacAddr, vid: Vid, now: Instant) -> bool {
+        let Some(claim) = self.claims.get_mut(&client_key(addr, vid)) else { return false };
+        claim.used = now;
+        let fresh = now < claim.report_at;
+        if !fresh {
+            claim.report_at = now + REPORT_CLAIM_EVERY;
+        }
+        fresh
+    }
+
+    /// Time since a client that we handle sent something over the mesh, as far as the data plane
+    /// decided about it.
+    #[inline]
+    pub(crate) fn claim_age(&self, addr: MacAddr, vid: Vid, now: Instant) -> Option<Duration> {
+        self.claims.get(&client_key(addr, vid)).map(|c| now.since(c.used))
     }
 
     pub(crate) fn local_mut(&mut self, addr: MacAddr, vid: Vid) -> Option<&mut FibLocal> {

@@ -23,9 +23,10 @@ impl Mesh {
             (self.local.is_consistent(), "own table does not fit its checksums"),
             (self.global.is_consistent(), "clients do not fit their lists and checksums"),
             (self.links.is_empty() || self.primary.is_some(), "no primary hard interface"),
+            (self.bla.is_consistent(), "claims do not fit their checksums and bounds"),
             (self.tables.len() == self.links.len() + 1, "a routing table without hard interface"),
         ];
-        checks.into_iter().find(|(fine, _)| !fine).map(|(_, what)| what).or_else(|| self.dat_broken_invariant())
+        checks.into_iter().find(|(fine, _)| !fine).map(|(_, what)| what)
     }
 
     fn next_hops_are_ways(&self) -> bool {

@@ -1,10 +1,10 @@
 //! The control side: owns all routing state, dispatches inputs, collects outputs.
 
 use crate::auto::Auto;
+use crate::bla::Bla;
 use crate::border::{DataPlane, Event, Input, Output};
 use crate::config::{Algorithm, Choice, LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
 use crate::counters::{Count, Counters, Drop};
-use crate::dat;
 use crate::fib::{FibChange, FibLink, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
@@ -12,7 +12,6 @@ use crate::frame::Frame;
 use crate::host::HostInfo;
 use crate::iv::OgmQueue;
 use crate::link::{Bucket, Link, PURGE_AFTER};
-use crate::meter::Meters;
 use crate::originator::Originators;
 use crate::rng::Rng;
 use crate::snoop::Snoop;
@@ -75,12 +74,11 @@ pub struct Mesh {
     pub(crate) requests: BTreeMap<MacAddr, Request>,
     pub(crate) roams: BTreeMap<Key, RoamLimit>,
     pub(crate) flood: Flood,
-    pub(crate) dat: dat::State,
+    pub(crate) bla: Bla,
     pub(crate) bcast_seqno: u32,
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
     pub(crate) icmp_budget: Bucket,
-    pub(crate) meters: Meters,
     pub(crate) table_budget: Bucket,
     /// Interfaces count from here; they stay close enough together for one number to be persisted.
     first_seqno: u32,
@@ -120,11 +118,10 @@ impl Mesh {
             requests: BTreeMap::new(),
             roams: BTreeMap::new(),
             flood: Flood::default(),
-            dat: dat::State::new(now),
+            bla: Bla::default(),
             bcast_seqno: first.bcast,
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
-            meters: Meters::new(now),
             icmp_budget: Bucket::new(ICMP_BUDGET.0, ICMP_BUDGET.1, now),
             table_budget: Bucket::new(TABLE_BUDGET.0, TABLE_BUDGET.1, now),
             first_seqno: first.ogm,
@@ -175,10 +172,6 @@ impl Mesh {
                 Ok(())
             }
             Input::Echo(echo) => self.send_echo(echo),
-            Input::Meter(meter) => {
-                self.meter(meter, now);
-                Ok(())
-            }
             Input::Tick => Ok(()),
         };
         if let Err(why) = done {
@@ -297,7 +290,6 @@ impl Mesh {
         if self.originators.remove(&orig).is_some() {
             self.out.push_back(Output::Fib(FibChange::OriginatorGone(orig)));
         }
-        self.dat_changed(orig);
     }
 
     // --- hard interfaces ---
@@ -394,7 +386,6 @@ impl Mesh {
         self.global.cap = self.cfg.caps.clients;
         self.global.cap_per_originator = self.cfg.caps.clients_per_originator;
         self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
-        self.dat_configured(now);
         self.publish_snoop();
     }
 
@@ -405,7 +396,13 @@ impl Mesh {
 
     /// Tells the data plane which client frames our services want to see.
     pub(crate) fn publish_snoop(&mut self) {
-        let snoop = Snoop { arp: self.cfg.dat, dhcp: self.cfg.dat, nd: self.cfg.dat, ..Snoop::default() };
+        let snoop = Snoop {
+            arp: self.cfg.dat,
+            dhcp: self.cfg.dat,
+            groups: self.cfg.bridge_loop_avoidance,
+            claims: self.bla.is_active(),
+            ..Snoop::default()
+        };
         self.out.push_back(Output::Fib(FibChange::Snoop(snoop)));
     }
 

@@ -4,6 +4,7 @@
 //! structure (floods, requests, echoes, reassembly, unknown clients) is punted.
 //! Source: protocol notes, "Payload plane" sections 1 and 2.
 
+use crate::bla::RACE;
 use crate::config::LinkId;
 use crate::counters::{Count, Counters, Drop};
 use crate::fib::{Fib, FibChange, LocalState, NextHop, Table};
@@ -11,7 +12,7 @@ use crate::fragment;
 use crate::frame::Frame;
 use crate::time::{Duration, Instant};
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL, VERSION, packet_type};
-use packet::eth::{ClientFrame, EthHeader};
+use packet::eth::{ClientFrame, ETHERTYPE_ARP, EthHeader};
 use packet::frag::FragHeader;
 use packet::unicast::{Unicast4Header, UnicastHeader};
 use packet::{MacAddr, Vid};
@@ -73,8 +74,8 @@ impl Plane {
     }
 
     /// Decides about a frame heard on a hard interface, Ethernet header included.
-    pub fn link_rx(&mut self, link: LinkId, mut frame: Frame, sink: &mut impl PlaneSink) {
-        match self.classify(link, frame.bytes_mut()) {
+    pub fn link_rx(&mut self, link: LinkId, mut frame: Frame, now: Instant, sink: &mut impl PlaneSink) {
+        match self.classify(link, frame.bytes_mut(), now) {
             Verdict::Forward(dest) => self.forward(link, dest, frame, sink),
             Verdict::Deliver => self.deliver(frame, sink),
             Verdict::Punt => sink.punt_link(link, frame),
@@ -97,6 +98,16 @@ impl Plane {
         if is_link_local(inner.dst) {
             return self.discard_host(Drop::LinkLocal, frame, sink);
         }
+        if !known && self.fib.snoop.claims {
+            if is_claim_frame(&inner, frame.bytes()) {
+                return sink.punt_host(frame);
+            }
+            match self.fib.claim_age(inner.src, inner.vid, now) {
+                None => {}
+                Some(age) if age < RACE => return self.discard_host(Drop::ClaimRace, frame, sink),
+                Some(_) => return sink.punt_host(frame),
+            }
+        }
         if !known {
             let fresh = match self.fib.local_mut(inner.src, inner.vid) {
                 Some(local) if local.state == LocalState::Active && now < local.report_at => true,
@@ -107,7 +118,7 @@ impl Plane {
                 None => false,
             };
             let snoop = &self.fib.snoop;
-            if !fresh || inner.dst.is_multicast() || snoop.all_from_host || snoop.wants(&inner, frame.bytes()) {
+            if !fresh || inner.dst.is_multicast() || snoop.wants(&inner, frame.bytes()) {
                 return sink.punt_host(frame);
             }
         }
@@ -115,7 +126,7 @@ impl Plane {
     }
 
     /// Looks at a mesh frame; may rewrite where a unicast packet goes.
-    fn classify(&mut self, link: LinkId, bytes: &mut [u8]) -> Verdict {
+    fn classify(&mut self, link: LinkId, bytes: &mut [u8], now: Instant) -> Verdict {
         let Ok((eth, packet)) = EthHeader::parse_mut(bytes) else { return Verdict::Drop(Drop::Short) };
         let (Some(&kind), Some(&version)) = (packet.first(), packet.get(1)) else {
             return Verdict::Drop(Drop::Short);
@@ -145,12 +156,12 @@ impl Plane {
         // A TTL above what any node sends only feeds loops. Source: "Pitfalls" B 19.
         head.ttl = head.ttl.min(TTL);
         match kind {
-            packet_type::UNICAST => self.client_packet(head, rest),
+            packet_type::UNICAST => self.client_packet(head, rest, now),
             packet_type::UNICAST_4ADDR => {
                 let Some(inner) = rest.get(Unicast4Header::LEN - UnicastHeader::LEN..) else {
                     return Verdict::Drop(Drop::Short);
                 };
-                match self.client_packet(head, inner) {
+                match self.client_packet(head, inner, now) {
                     // Its receiver may learn from it; that is the control side's work.
                     Verdict::Deliver => Verdict::Punt,
                     other => other,
@@ -181,7 +192,7 @@ impl Plane {
 
     /// The table version check of a packet with a client frame inside.
     /// Source: "Payload plane" section 1.3.
-    fn client_packet(&self, head: &mut UnicastHeader, frame: &[u8]) -> Verdict {
+    fn client_packet(&mut self, head: &mut UnicastHeader, frame: &[u8], now: Instant) -> Verdict {
         let Ok(inner) = ClientFrame::parse(frame) else { return Verdict::Drop(Drop::Short) };
         let mine = self.fib.is_own(head.dest);
         if !inner.dst.is_multicast() {
@@ -203,8 +214,10 @@ impl Plane {
         if !self.fib.is_own(head.dest) {
             return Verdict::Forward(head.dest);
         }
-        let snoop = &self.fib.snoop;
-        if snoop.all_from_mesh || snoop.wants(&inner, frame) { Verdict::Punt } else { Verdict::Deliver }
+        let snoop = self.fib.snoop;
+        let group = inner.dst.is_multicast() && (snoop.groups || snoop.claims);
+        let unclaimed = snoop.claims && !self.fib.use_claim(inner.src, inner.vid, now);
+        if group || unclaimed || snoop.wants(&inner, frame) { Verdict::Punt } else { Verdict::Deliver }
     }
 
     /// Sends the packet to where the client is now; false if that is unknown.
@@ -305,6 +318,15 @@ impl Plane {
 fn is_link_local(dst: MacAddr) -> bool {
     dst == MacAddr([0x01, 0x80, 0xc2, 0, 0, 0]) || dst == MacAddr([0xcf, 0, 0, 0, 0, 0])
 }
+
+/// True for what gateways of one LAN say to each other, which no client may say.
+fn is_claim_frame(inner: &ClientFrame, frame: &[u8]) -> bool {
+    let target = inner.payload + ARP_TARGET;
+    inner.ethertype == ETHERTYPE_ARP && frame.get(target..).is_some_and(|t| t.starts_with(&packet::bla::MAGIC))
+}
+
+/// Offset of the target's MAC in an ARP packet.
+const ARP_TARGET: usize = 18;
 
 /// Takes one off the TTL and notes the priority of what is inside. Returns the packet type, or
 /// `None` if the TTL ran out.

@@ -6,7 +6,6 @@ use crate::time::Duration;
 pub use crate::v::rate::RateSource;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 use packet::{MacAddr, Vid};
 
 /// Everything that status, tables and metrics are made of.
@@ -36,27 +35,10 @@ pub struct Snapshot {
     pub local_clients: Vec<LocalClientView>,
     /// Clients of other nodes.
     pub global_clients: Vec<GlobalClientView>,
-    /// Addresses of clients as the distributed ARP table and neighbour discovery know them.
-    pub addresses: Vec<AddressView>,
+    /// Bridge loop avoidance.
+    pub bla: BlaView,
     /// Counters of the control side; the shell adds those of the data plane.
     pub counters: Counters,
-}
-
-/// An address of a client.
-#[derive(Debug, Clone)]
-pub struct AddressView {
-    /// The address.
-    pub ip: IpAddr,
-    /// Its VLAN.
-    pub vid: Vid,
-    /// Who has it.
-    pub mac: MacAddr,
-    /// Time since it was confirmed.
-    pub last_seen: Duration,
-    /// Others claim it too; no question is answered with it now.
-    pub contested: bool,
-    /// IPv6: it says that it is a router.
-    pub router: bool,
 }
 
 /// A hard interface.
@@ -139,6 +121,61 @@ pub struct PathView {
     pub throughput: u32,
     /// Packets go this way.
     pub best: bool,
+}
+
+/// Bridge loop avoidance.
+#[derive(Debug, Clone, Default)]
+pub struct BlaView {
+    /// There is a LAN to take care of: it is switched on, and the mesh interface is bridged.
+    pub active: bool,
+    /// Group of gateways that share the LAN.
+    pub group: u16,
+    /// Time since a loop was last found, and its VLAN.
+    pub last_loop: Option<(Duration, Vid)>,
+    /// Who handles which client.
+    pub claims: Vec<ClaimView>,
+    /// Gateways of the LAN, ourselves first.
+    pub backbones: Vec<BackboneView>,
+}
+
+/// A client of the mesh and its gateway.
+#[derive(Debug, Clone)]
+pub struct ClaimView {
+    /// The client.
+    pub client: MacAddr,
+    /// Its VLAN.
+    pub vid: Vid,
+    /// Who handles it.
+    pub gateway: MacAddr,
+    /// That is us.
+    pub own: bool,
+    /// Time since it was used, or since its gateway said so.
+    pub last_used: Duration,
+    /// Checksum of all claims of that gateway.
+    pub crc: u16,
+}
+
+/// A gateway of our LAN, in one VLAN.
+#[derive(Debug, Clone)]
+pub struct BackboneView {
+    /// Its originator address.
+    pub gateway: MacAddr,
+    /// The VLAN.
+    pub vid: Vid,
+    /// That is us.
+    pub own: bool,
+    /// Time since it was heard.
+    pub last_seen: Duration,
+    /// Checksum of its claims.
+    pub crc: u16,
+    /// Number of its claims.
+    pub claims: usize,
+    /// We know all its claims; nothing is blocked because of it.
+    pub synced: bool,
+    /// It was waited for too long, and is not any more.
+    pub distrusted: bool,
+    /// Ourselves: time until frames for groups pass.
+    pub wait: Option<Duration>,
 }
 
 /// An own client.

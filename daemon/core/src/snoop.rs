@@ -12,10 +12,11 @@ pub struct Snoop {
     pub dhcp: bool,
     /// IPv6 neighbour discovery, router messages included.
     pub nd: bool,
-    /// Everything that is delivered here, to whomever.
-    pub all_from_mesh: bool,
-    /// Everything that clients send.
-    pub all_from_host: bool,
+    /// Frames for groups that come in packets to one node.
+    pub groups: bool,
+    /// What bridge loop avoidance has to see: claim frames, what comes from a client in the mesh that
+    /// we did not claim, and what the LAN brings from one that we did.
+    pub claims: bool,
 }
 
 const UDP: u8 = 17;
@@ -29,7 +30,7 @@ const ND_TYPES: core::ops::RangeInclusive<u8> = 133..=137;
 const IPV6_HEADER: usize = 40;
 
 impl Snoop {
-    /// True if a service wants to see this client frame, apart from the two `all_` settings.
+    /// True if a service wants to see this client frame, apart from those of bridge loop avoidance.
     #[inline]
     pub fn wants(&self, inner: &ClientFrame, frame: &[u8]) -> bool {
         match inner.ethertype {

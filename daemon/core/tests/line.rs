@@ -49,7 +49,7 @@ impl DataPlane for Side {
         self.wires.host_tx(frame);
     }
     fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, &mut self.wires);
+        self.plane.link_rx(link, frame, self.now, &mut self.wires);
     }
     fn again_host(&mut self, frame: Frame) {
         self.plane.host_rx(frame, true, self.now, &mut self.wires);
@@ -76,7 +76,7 @@ impl Node {
 
     fn link_rx(&mut self, link: LinkId, frame: Frame, now: Instant) {
         self.side.now = now;
-        self.side.plane.link_rx(link, frame, &mut self.side.wires);
+        self.side.plane.link_rx(link, frame, now, &mut self.side.wires);
         self.input(Input::Tick, now);
     }
 

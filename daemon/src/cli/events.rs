@@ -39,6 +39,7 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
     let who = |mac: Option<crate::control::protocol::Mac>| mac.map_or_else(String::new, |m| names.show(m.0));
     let link = e.hard_ifname.as_deref().unwrap_or("an interface");
     let (neigh, orig, client) = (who(e.neigh_address), who(e.orig_address), who(e.tt_address));
+    let vlan = || e.tt_vid.filter(|v| *v >= 0).map(|v| format!(" in VLAN {v}")).unwrap_or_default();
     match e.what.as_str() {
         "neighbor_new" => format!("new neighbor {neigh} on {link}"),
         "neighbor_gone" => format!("lost neighbor {neigh} on {link}"),
@@ -49,23 +50,23 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
             let way = if e.to_us == Some(true) { "came to us" } else { "left us" };
             format!("client {client}{vid} {way}")
         }
-        "address_flip" => {
-            let vid = e.tt_vid.filter(|v| *v >= 0).map(|v| format!(" in VLAN {v}")).unwrap_or_default();
-            let at = if orig.is_empty() { "here".to_owned() } else { format!("at {orig}") };
-            let end = if e.replaced == Some(true) {
-                "; it is believed, the other was silent"
-            } else {
-                "; none is believed for now"
-            };
-            let ip = e.ip_address.map_or_else(|| "an address".to_owned(), |ip| ip.to_string());
-            format!("{ip}{vid} was with {}, {client} {at} claims it{end}", who(e.old_tt_address))
-        }
         "other_algorithm" => format!("neighbor {neigh} on {link} speaks another routing algorithm"),
         "table_full" => format!("the table of {} is full", e.table.as_deref().unwrap_or("something")),
         "algorithm_changed" => format!(
             "{} from now on: {}",
             e.algo_name.as_deref().unwrap_or("another algorithm"),
             e.why.as_deref().unwrap_or("unknown reason")
+        ),
+        "backbone_new" => format!("{orig} is on our LAN too{}", vlan()),
+        "backbone_gone" => format!("{orig} is no longer heard on our LAN{}", vlan()),
+        "backbone_distrusted" => format!(
+            "{orig} does not say what it claims on our LAN{}; it blocked broadcasts for a minute in all and is not \
+             waited for any longer",
+            vlan()
+        ),
+        "loop_detected" => format!(
+            "our LAN{} and the mesh form a loop: a node that does not avoid loops joins them a second time",
+            vlan()
         ),
         "no_link" => "no hard interface is left".to_owned(),
         other => other.to_owned(),
@@ -94,12 +95,12 @@ mod tests {
                 "00:00:00.000 client 02:00:00:00:00:06 left us",
             ),
             (
-                r#"{"what":"address_flip","at_msecs":0,"ip_address":"10.0.0.1","tt_vid":-1,"tt_address":"02:00:00:00:00:07","old_tt_address":"02:00:00:00:00:06","orig_address":"02:00:00:00:00:05","replaced":false}"#,
-                "00:00:00.000 10.0.0.1 was with 02:00:00:00:00:06, 02:00:00:00:00:07 at roof claims it; none is believed for now",
+                r#"{"what":"backbone_new","at_msecs":0,"orig_address":"02:00:00:00:00:05","tt_vid":-1}"#,
+                "00:00:00.000 roof is on our LAN too",
             ),
             (
-                r#"{"what":"address_flip","at_msecs":0,"ip_address":"fe80::1","tt_vid":3,"tt_address":"02:00:00:00:00:07","old_tt_address":"02:00:00:00:00:06","replaced":true}"#,
-                "00:00:00.000 fe80::1 in VLAN 3 was with 02:00:00:00:00:06, 02:00:00:00:00:07 here claims it; it is believed, the other was silent",
+                r#"{"what":"loop_detected","at_msecs":0,"tt_vid":7}"#,
+                "00:00:00.000 our LAN in VLAN 7 and the mesh form a loop: a node that does not avoid loops joins them a second time",
             ),
             (r#"{"what":"from_the_future","at_msecs":0}"#, "00:00:00.000 from_the_future"),
         ] {

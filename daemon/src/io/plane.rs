@@ -120,7 +120,7 @@ impl PortablePlane {
             let Ok(id) = u8::try_from(i).map(LinkId) else { break };
             busy |= !inbox.is_empty();
             for frame in inbox.drain(..) {
-                plane.link_rx(id, frame, io);
+                plane.link_rx(id, frame, now, io);
             }
         }
         if let Some(tap) = &mut io.tap {
@@ -173,7 +173,7 @@ impl DataPlane for PortablePlane {
     }
 
     fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, &mut self.io);
+        self.plane.link_rx(link, frame, self.now, &mut self.io);
     }
 
     fn again_host(&mut self, frame: Frame) {

@@ -3,14 +3,12 @@
 use crate::script::Step;
 use mesh_core::fib::Table;
 use mesh_core::{
-    Algorithm, Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
-    Plane, PlaneSink, drive,
+    Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig, Plane,
+    PlaneSink, drive,
 };
 use packet::consts::{AGGREGATE_BYTES, ETH_LEN, ETHERTYPE, TTL};
-use packet::elp::ElpHeader;
 use packet::eth::{ClientFrame, EthHeader};
 use packet::ogm::{DIRECTLINK, OgmHeader};
-use packet::ogm2::Ogm2Header;
 use packet::{MacAddr, Packet};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -80,21 +78,9 @@ impl Sink {
                     assert!(bytes.len() <= config.mtu, "{} bytes over MTU {}", bytes.len(), config.mtu);
                 }
             }
-            Packet::Elp(..) => {
-                let (hello, probe) = (ElpHeader::SENT_LEN, ElpHeader::PROBE_LEN);
-                assert_eq!(bytes.len(), if eth.dst.is_broadcast() { hello } else { probe });
+            Packet::Coded(_) | Packet::Elp(..) | Packet::Ogm2(_) | Packet::Mcast { .. } => {
+                panic!("B.A.T.M.A.N. IV sends no {packet:?}")
             }
-            Packet::Ogm2(all) => {
-                assert!(eth.dst.is_broadcast());
-                assert_eq!(all.bytes().len(), bytes.len(), "whole members only");
-                assert!(all.members().all(|ogm| ogm.header.ttl <= TTL && ogm.header.orig.is_unicast()));
-                assert!(bytes.len() <= largest);
-            }
-            Packet::Mcast { .. } => {
-                assert!(eth.dst.is_unicast() && bytes.len() <= config.mtu);
-                assert!(bytes[2] < TTL + 1 && bytes[2] > 0, "TTL {}", bytes[2]);
-            }
-            Packet::Coded(_) => panic!("nobody sends {packet:?}"),
         }
     }
 
@@ -133,7 +119,7 @@ impl DataPlane for TestPlane {
         self.sink.delivered(&frame);
     }
     fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, &mut self.sink);
+        self.plane.link_rx(link, frame, self.now, &mut self.sink);
     }
     fn again_host(&mut self, frame: Frame) {
         self.plane.host_rx(frame, true, self.now, &mut self.sink);
@@ -205,7 +191,6 @@ impl Node {
                     self.announce(link, by, orig, tq, &tvlvs);
                 }
             }
-            Step::Told(input) => self.control(input),
             Step::HostRx(bytes) => {
                 count();
                 self.plane.plane.host_rx(Frame::copy_of(&bytes), false, self.now, &mut self.plane.sink);
@@ -257,7 +242,7 @@ impl Node {
         count();
         // A shell hears nothing on interfaces that are not up.
         if self.plane.sink.links.contains_key(&link) {
-            self.plane.plane.link_rx(link, Frame::copy_of(bytes), &mut self.plane.sink);
+            self.plane.plane.link_rx(link, Frame::copy_of(bytes), self.plane.now, &mut self.plane.sink);
             self.punted();
         }
     }
@@ -280,14 +265,6 @@ impl Node {
         let seqno = self.seqnos.entry(orig).or_default();
         *seqno += 1;
         let eth = EthHeader { dst: MacAddr::BROADCAST, src: by, ethertype: ETHERTYPE.into() };
-        if self.mesh.algorithm() == Algorithm::V {
-            let elp = ElpHeader::new(by, *seqno, 500);
-            let mut ogm = Ogm2Header::new(orig, *seqno);
-            ogm.throughput = u32::from(tq).into();
-            ogm.tvlv_len = (tvlvs.len() as u16).into();
-            self.hear(link, &[eth.as_bytes(), &elp.hello()].concat());
-            return self.hear(link, &[eth.as_bytes(), ogm.as_bytes(), tvlvs].concat());
-        }
         let mut ogm = OgmHeader::new(orig, *seqno, if by == orig { TTL } else { TTL - 1 });
         ogm.tq = if by == orig { u8::MAX } else { tq };
         ogm.tvlv_len = (tvlvs.len() as u16).into();

@@ -118,7 +118,7 @@ impl DataPlane for SimPlane {
         self.out.host_tx(frame);
     }
     fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, &mut self.out);
+        self.plane.link_rx(link, frame, self.now, &mut self.out);
     }
     fn again_host(&mut self, frame: Frame) {
         self.plane.host_rx(frame, true, self.now, &mut self.out);
@@ -182,7 +182,7 @@ impl Live {
     /// A frame was heard on a hard interface.
     pub fn link_rx(&mut self, link: LinkId, frame: Frame, now: Instant, events: &mut Vec<(Instant, Event)>) {
         self.plane.now = now;
-        self.plane.plane.link_rx(link, frame, &mut self.plane.out);
+        self.plane.plane.link_rx(link, frame, now, &mut self.plane.out);
         self.punted(now, events);
     }
 

@@ -241,6 +241,18 @@ impl Global {
         }
     }
 
+    /// Forgets the clients of an originator in one VLAN.
+    pub(crate) fn forget_vlan(&mut self, orig: MacAddr, vid: Vid, metric: Metric<'_>, out: &mut VecDeque<Output>) {
+        let Some(table) = self.tables.get(&orig) else { return };
+        let keys: Vec<Key> = table.keys.iter().filter(|k| k.1 == vid).copied().collect();
+        for key in keys {
+            self.unweigh(key);
+            self.unlist(key, orig);
+            self.weigh(key);
+            self.publish(key, metric, out);
+        }
+    }
+
     /// Forgets clients that left or that were never announced.
     pub(crate) fn age(&mut self, metric: Metric<'_>, now: Instant, out: &mut VecDeque<Output>) {
         let old =

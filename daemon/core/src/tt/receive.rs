@@ -52,10 +52,15 @@ impl Mesh {
     /// True if our view of the originator's clients has the announced checksums. Kinder than the
     /// kernel in one point: a VLAN without clients may be announced or not.
     pub(super) fn agrees(&mut self, orig: MacAddr, tt: &Tt<'_>) -> bool {
-        let table = self.global.table_mut(orig);
+        self.global.table_mut(orig);
+        let Some(table) = self.global.tables.get(&orig) else { return false };
         let mut matched = 0;
         for vlan in tt.vlans {
             let Some(vid) = Vid::from_wire(vlan.vid.get()) else { return false };
+            // Its clients there are on our LAN; nothing of them is kept. Source: "Pitfalls" A 33.
+            if self.is_backbone_gateway(orig, vid) {
+                continue;
+            }
             if table.crc(vid) != vlan.crc.get() {
                 return false;
             }
@@ -87,6 +92,9 @@ impl Mesh {
     /// bound.
     pub(super) fn add_client(&mut self, claim: Claim, now: Instant) -> bool {
         let key = claim.key;
+        if self.is_backbone_gateway(claim.orig, key.1) {
+            return true;
+        }
         if self.local.entries.get(&key).is_some_and(|e| if claim.temp { !e.new } else { false }) {
             return true;
         }
@@ -127,6 +135,12 @@ impl Mesh {
         if self.global.tables.get(&orig).is_some_and(|t| !t.keys.is_empty()) {
             self.forget_clients(orig, false);
         }
+    }
+
+    /// An originator is on our LAN, so that its clients of this VLAN are not reached through it.
+    pub(crate) fn forget_clients_in(&mut self, orig: MacAddr, vid: Vid, now: Instant) {
+        let metric = metric(&self.originators, now);
+        self.global.forget_vlan(orig, vid, &metric, &mut self.out);
     }
 
     pub(super) fn forget_clients(&mut self, orig: MacAddr, announced_only: bool) {
