@@ -56,6 +56,8 @@ impl World {
     ) -> Result<Self> {
         let mut base = Config::default();
         base.mesh.fast_start = options.fast_start;
+        // No two nodes share a LAN here, and a client is not to wait half a minute for its first word.
+        base.mesh.bridge_loop_avoidance = false;
         base.mesh.algorithm = options.algorithm;
         if let Some(penalty) = options.hop_penalty {
             base.mesh.hop_penalty = penalty;
