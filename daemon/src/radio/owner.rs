@@ -3,6 +3,7 @@
 //! There is no one place to ask. Each of the usual programs leaves a trace of its own: a file in
 //! `/run`, a socket named after the interface, its command line.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -83,20 +84,32 @@ fn uci_sections(text: &str) -> Vec<Section> {
 
 /// Command lines of the processes that share our network namespace, or of all where the system
 /// does not say which do.
+///
+/// Whether they do is not asked of `/proc/PID/ns/net`: a node that has given up its rights may
+/// not read that. Netlink sockets have numbers of their own on the whole machine, and each
+/// namespace lists its own.
 fn programs(root: &Path) -> impl Iterator<Item = Vec<String>> {
     let proc = root.join("proc");
-    let ours = fs::read_link(proc.join("self/ns/net")).ok();
+    let ours = netlink_sockets(&proc.join("self"));
     let entries = fs::read_dir(&proc).ok().into_iter().flatten().flatten();
     entries.filter_map(move |entry| {
         let dir = entry.path();
         entry.file_name().to_str()?.parse::<u32>().ok()?;
-        let theirs = fs::read_link(dir.join("ns/net")).ok();
-        if ours.is_some() && theirs.is_some() && ours != theirs {
+        if let (Some(ours), Some(theirs)) = (&ours, netlink_sockets(&dir))
+            && ours.is_disjoint(&theirs)
+        {
             return None;
         }
         let words = fs::read(dir.join("cmdline")).ok()?;
         Some(words.split(|b| *b == 0).map(|w| String::from_utf8_lossy(w).into_owned()).collect())
     })
+}
+
+/// Numbers of the netlink sockets in the namespace of a process. `None` where they cannot be read.
+fn netlink_sockets(process: &Path) -> Option<BTreeSet<u64>> {
+    let text = fs::read_to_string(process.join("net/netlink")).ok()?;
+    let inodes = text.lines().skip(1).filter_map(|line| line.split_whitespace().last()?.parse().ok());
+    Some(inodes.filter(|inode| *inode != 0).collect()).filter(|all: &BTreeSet<u64>| !all.is_empty())
 }
 
 #[cfg(test)]
@@ -124,7 +137,13 @@ mod tests {
         assert_eq!(of("wlan1", 5).as_deref(), Some("hostapd"));
         assert_eq!(of("wlan2", 6).as_deref(), Some("wpa_supplicant"));
         assert_eq!(of("wlan3", 7).as_deref(), Some("hostapd"));
+        // Of another network namespace, where this socket is not ours.
+        let sockets = |inode: u32| format!("sk Eth Pid Groups Inode\n0 0 0 0 0\n1 0 7 0 {inode}\n");
+        write(&root, "proc/self/net/netlink", &sockets(5));
         write(&root, "proc/19/cmdline", "/usr/libexec/iwd\0");
+        write(&root, "proc/19/net/netlink", &sockets(6));
+        assert_eq!(of("wlan0", 4), None);
+        write(&root, "proc/19/net/netlink", &sockets(5));
         assert_eq!(of("wlan0", 4).as_deref(), Some("iwd"));
         fs::remove_dir_all(&root).unwrap();
     }

@@ -107,8 +107,9 @@ fn settings(wanted: &Wanted, passphrase: &str) -> String {
         Width::W80 => "max_oper_chwidth=1",
         Width::W160 => "max_oper_chwidth=2",
     };
+    // The channel is known: looking around first would only take time (ap_scan).
     format!(
-        "network={{\n\tssid={}\n\tmode=5\n\tfrequency={}\n\tkey_mgmt=SAE\n\tsae_password=\"{passphrase}\"\n\
+        "ap_scan=2\nnetwork={{\n\tssid={}\n\tmode=5\n\tfrequency={}\n\tkey_mgmt=SAE\n\tsae_password=\"{passphrase}\"\n\
          \tieee80211w=2\n\tmesh_fwding=0\n\tbeacon_int=100\n\t{width}\n}}\n",
         hex(wanted.mesh_id.as_bytes()),
         wanted.channel.freq,
