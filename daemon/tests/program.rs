@@ -113,6 +113,16 @@ fn tables() {
     assert_eq!(node.says(&["tg"]), global);
     assert_eq!(node.says(&["clients"]), format!("{local}\n{global}"));
     assert_eq!(
+        node.says(&["dat"]),
+        format!(
+            "{HEAD}]\nDistributed ARP Table (mesh0):\n             IPv4               MAC  VID   last-seen\n \
+             *       10.0.0.50 02:00:00:00:00:32   -1      1:15\n \
+             *        10.0.0.9 02:00:00:00:00:32    7      1:15 contested\n\n\
+             IPv6 neighbour discovery (mesh0):\n                                       IPv6               MAC  VID   last-seen\n \
+             *                                  fe80::50 02:00:00:00:00:32   -1      1:15 router\n"
+        )
+    );
+    assert_eq!(
         node.says(&["if"]),
         "wlan0: active 02:00:00:00:00:01 mtu 1532 hop-penalty 5 wifi primary\n\
          eth0: not used: it is a port of the bridge br-lan\neth1: not used: not there or not up\n"
