@@ -72,6 +72,7 @@ impl<'a> Checker<'a> {
             aggregation: s.flag("aggregation").unwrap_or(d.aggregation),
             fragmentation: s.flag("fragmentation").unwrap_or(d.fragmentation),
             fast_start: s.flag("fast_start").unwrap_or(d.fast_start),
+            distributed_arp_table: s.flag("distributed_arp_table").unwrap_or(d.distributed_arp_table),
             bridge_loop_avoidance: s.flag("bridge_loop_avoidance").unwrap_or(d.bridge_loop_avoidance),
             wifi_clients: s.flag("wifi_clients").unwrap_or(d.wifi_clients),
             algorithm: s
@@ -84,6 +85,7 @@ impl<'a> Checker<'a> {
                 .duration("elp_interval", Duration::from_millis(20)..=Duration::from_secs(60))
                 .unwrap_or(d.elp_interval),
             extensions: s.flag("extensions").unwrap_or(d.extensions),
+            throughput_meter: s.flag("throughput_meter").unwrap_or(d.throughput_meter),
             state_dir: s
                 .read("state_dir", "an absolute path, or \"\" to keep nothing", |v| {
                     let path = PathBuf::from(word(v)?);
@@ -104,6 +106,7 @@ impl<'a> Checker<'a> {
             clients_per_originator: count("clients_per_originator", 16..=16_384).unwrap_or(d.clients_per_originator),
             local_clients: count("local_clients", 1..=1_677).unwrap_or(d.local_clients),
             vlans: count("vlans", 1..=4_095).unwrap_or(d.vlans),
+            addresses: count("addresses", 16..=65_536).unwrap_or(d.addresses),
             claims: count("claims", 64..=65_536).unwrap_or(d.claims),
             fragment_memory: s
                 .read("fragment_memory", "a size with its unit like \"512KiB\", from 32KiB to 64MiB", |v| {

@@ -46,6 +46,8 @@ pub struct Mesh {
     pub fragmentation: bool,
     /// Extra link-sensing OGMs at start and for new neighbours.
     pub fast_start: bool,
+    /// Take part in the distributed ARP table.
+    pub distributed_arp_table: bool,
     /// Avoid loops where several nodes share a LAN.
     pub bridge_loop_avoidance: bool,
     /// Announce the own clients as Wi-Fi clients.
@@ -56,6 +58,8 @@ pub struct Mesh {
     pub elp_interval: Duration,
     /// Speak with other Meshwork nodes about what kernel nodes do not understand.
     pub extensions: bool,
+    /// Answer throughput tests of other nodes.
+    pub throughput_meter: bool,
     /// Where sequence numbers survive a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
 }
@@ -135,6 +139,8 @@ pub struct Limits {
     pub local_clients: usize,
     /// VLANs with own clients.
     pub vlans: usize,
+    /// IP addresses of clients, IPv4 and IPv6 each.
+    pub addresses: usize,
     /// Clients claimed by nodes that share our LAN.
     pub claims: usize,
     /// Bytes of all incomplete fragments.

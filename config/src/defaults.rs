@@ -16,11 +16,13 @@ impl Default for Mesh {
             aggregation: true,
             fragmentation: true,
             fast_start: true,
+            distributed_arp_table: true,
             bridge_loop_avoidance: true,
             wifi_clients: false,
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),
             extensions: true,
+            throughput_meter: true,
             state_dir: Some("/var/lib/meshwork".into()),
         }
     }
@@ -42,6 +44,7 @@ impl Default for Limits {
             clients_per_originator: 2048,
             local_clients: 1600,
             vlans: 32,
+            addresses: 4096,
             claims: 8192,
             fragment_memory: 512 * 1024,
         }

@@ -136,6 +136,13 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "distributed_arp_table",
+        "true or false",
+        |c| Some(c.mesh.distributed_arp_table.to_string()),
+        "Answer ARP from a table that all nodes keep together, and IPv6 neighbour discovery from what passed by, so that questions are rarely flooded.",
+    ),
+    node(
+        "mesh",
         "bridge_loop_avoidance",
         "true or false",
         |c| Some(c.mesh.bridge_loop_avoidance.to_string()),
@@ -168,6 +175,13 @@ pub const KEYS: &[Key] = &[
         "true or false",
         |c| Some(c.mesh.extensions.to_string()),
         "Tell other Meshwork nodes what kernel nodes do not understand; those carry it along unread.",
+    ),
+    node(
+        "mesh",
+        "throughput_meter",
+        "true or false",
+        |c| Some(c.mesh.throughput_meter.to_string()),
+        "Answer throughput tests of other nodes, at most five at a time.",
     ),
     node(
         "mesh",
@@ -282,6 +296,13 @@ pub const KEYS: &[Key] = &[
         "Most own clients. The protocol itself carries no more than 1677.",
     ),
     node("limits", "vlans", "1 to 4095", |c| Some(c.limits.vlans.to_string()), "Most VLANs with own clients."),
+    node(
+        "limits",
+        "addresses",
+        "16 to 65536",
+        |c| Some(c.limits.addresses.to_string()),
+        "Most IP addresses of clients that are remembered, IPv4 and IPv6 each.",
+    ),
     node(
         "limits",
         "claims",

@@ -107,6 +107,10 @@ fn every_number_has_its_range() {
             "[limits]\nlocal_clients = 1678",
             "m.toml:2:17: limits.local_clients: found 1678, allowed: a whole number from 1 to 1677",
         ),
+        (
+            "[limits]\naddresses = 15",
+            "m.toml:2:13: limits.addresses: found 15, allowed: a whole number from 16 to 65536",
+        ),
         ("[limits]\nvlans = 4096", "m.toml:2:9: limits.vlans: found 4096, allowed: a whole number from 1 to 4095"),
     ] {
         assert_eq!(line(text), expected);

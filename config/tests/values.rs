@@ -24,7 +24,8 @@ fn every_setting() {
     assert_eq!(config.mesh.mac, Some("02:00:00:00:00:01".parse().unwrap()));
     assert_eq!(config.mesh.mtu, Some(1400));
     assert!(!config.mesh.up && !config.mesh.aggregation && !config.mesh.fragmentation && !config.mesh.fast_start);
-    assert!(config.mesh.wifi_clients && !config.mesh.bridge_loop_avoidance);
+    assert!(config.mesh.wifi_clients && !config.mesh.distributed_arp_table);
+    assert!(!config.mesh.bridge_loop_avoidance);
     assert_eq!(config.mesh.hop_penalty, 15);
     assert_eq!(config.mesh.orig_interval, Duration::from_millis(2500));
     assert_eq!(config.mesh.state_dir, None);
@@ -43,6 +44,7 @@ fn every_setting() {
         ]
     );
     assert_eq!(config.limits.originators, 100);
+    assert_eq!(config.limits.addresses, 500);
     assert_eq!(config.limits.fragment_memory, 1024 * 1024);
     assert_eq!(config.socket(), PathBuf::from("/tmp/mesh \"quoted\".sock"));
     assert_eq!(config.control.group.as_deref(), Some("mesh"));
@@ -62,6 +64,7 @@ orig_interval = "2.5s"
 aggregation = false
 fragmentation = false
 fast_start = false
+distributed_arp_table = false
 bridge_loop_avoidance = false
 wifi_clients = true
 algorithm = "IV"
@@ -89,6 +92,7 @@ clients = 200
 clients_per_originator = 50
 local_clients = 20
 vlans = 2
+addresses = 500
 fragment_memory = "1MiB"
 
 [control]
@@ -130,10 +134,12 @@ orig_interval = \"1s\"
 aggregation = true
 fragmentation = true
 fast_start = true
+distributed_arp_table = true
 wifi_clients = false
 algorithm = \"auto\"
 elp_interval = \"500ms\"
 extensions = true
+throughput_meter = true
 state_dir = \"/var/lib/meshwork\"
 
 [limits]
@@ -143,6 +149,7 @@ clients = 16384
 clients_per_originator = 2048
 local_clients = 1600
 vlans = 32
+addresses = 4096
 fragment_memory = \"512KiB\"
 
 [control]

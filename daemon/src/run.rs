@@ -22,7 +22,9 @@ use anyhow::Context as _;
 use echo::Echoes;
 use host::Host;
 use links::{FRAME_OVERHEAD, Links};
-use mesh_core::{Counters, DataPlane, Duration, Echo, EchoAnswer, Event, Input, Instant, Mesh, Snapshot};
+use mesh_core::{
+    Counters, DataPlane, Duration, Echo, EchoAnswer, Event, Input, Instant, Mesh, Meter, MeterReport, Snapshot,
+};
 use packet::MacAddr;
 use readings::Readings;
 use std::path::{Path, PathBuf};
@@ -75,6 +77,8 @@ pub enum ControlRequest {
     /// Send an echo request; the answers go to the channel until its receiver is closed. The
     /// loop chooses `uid` itself and gives the asker's back in the answer.
     Echo(Echo, mpsc::Sender<EchoAnswer>),
+    /// Start a throughput test, with a channel for its reports, or stop one.
+    Meter(Meter, Option<mpsc::Sender<MeterReport>>),
     /// Take new settings in. The answer is a note on what changed, or why nothing did.
     Configure(Box<RunSetup>, oneshot::Sender<Result<String, String>>),
     /// Events from now on; a receiver that is full loses events.
@@ -214,6 +218,8 @@ struct Node {
     state: StateFile,
     keep_at: Instant,
     echoes: Echoes,
+    /// Who runs throughput tests, by number.
+    testers: Vec<(u32, mpsc::Sender<MeterReport>)>,
     subscribers: Vec<mpsc::Sender<Event>>,
     /// When the timer goes off that was set last.
     armed: Instant,
@@ -246,6 +252,7 @@ impl Node {
             state,
             keep_at: now,
             echoes: Echoes::default(),
+            testers: Vec::new(),
             subscribers: Vec::new(),
             armed: now,
             inputs: Vec::new(),
@@ -329,6 +336,10 @@ impl Node {
             Event::OriginatorNew(orig) => tracing::info!(%orig, "originator reachable"),
             Event::OriginatorGone(orig) => tracing::info!(%orig, "originator unreachable"),
             Event::ClientRoamed { client, to_us, .. } => tracing::debug!(%client, to_us, "client roamed"),
+            Event::AddressFlip { ip, vid, old, new, from, replaced } => {
+                let from = from.map_or_else(|| "here".to_owned(), |orig| orig.to_string());
+                tracing::warn!(%ip, %vid, %old, %new, %from, replaced, "another client claims an address");
+            }
             Event::OtherAlgorithm { neigh, .. } => {
                 let (own, other) = (self.mesh.algorithm(), self.mesh.algorithm().other());
                 tracing::warn!(%neigh, "a neighbor runs B.A.T.M.A.N. {}; this mesh is {}, the two do not mix", other.name(), own.name());
@@ -345,6 +356,16 @@ impl Node {
             }
             Event::NoLink => tracing::warn!("no hard interface is left, the node is alone"),
             Event::Echo(answer) => self.echoes.answer(answer, now),
+            Event::Meter(report) => {
+                for (_, to) in self.testers.iter().filter(|(ask, _)| *ask == report.ask) {
+                    // A slow reader misses progress. The end it must hear: the channel closes then.
+                    let _ = to.try_send(*report);
+                }
+                if report.end.is_some() {
+                    self.testers.retain(|(ask, _)| *ask != report.ask);
+                }
+                return;
+            }
         }
         self.subscribers.retain(|to| !matches!(to.try_send(event.clone()), Err(mpsc::error::TrySendError::Closed(_))));
     }
@@ -389,6 +410,14 @@ impl Node {
                 let now = self.now();
                 let echo = self.echoes.ask(echo, to, now);
                 self.drive(Input::Echo(echo), now);
+                self.plane.flush();
+            }
+            ControlRequest::Meter(meter, reports) => {
+                if let (Meter::Start { ask, .. }, Some(to)) = (meter, reports) {
+                    self.testers.push((ask, to));
+                }
+                let now = self.now();
+                self.drive(Input::Meter(meter), now);
                 self.plane.flush();
             }
             ControlRequest::Configure(setup, to) => {

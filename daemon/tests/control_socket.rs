@@ -120,6 +120,20 @@ fn lists_have_batctls_keys() {
                 {"mesh_ifname": "mesh0", "hard_ifname": "eth1", "reason": "not there or not up"}
             ])
         );
+        let dat = ask(&path, json!("dat")).await;
+        assert_eq!(
+            dat["dat_cache"],
+            json!([
+                {
+                    "last_seen_msecs": 75_003, "dat_cache_ip4address": "10.0.0.50",
+                    "dat_cache_hwaddress": "02:00:00:00:00:32", "dat_cache_vid": -1
+                },
+                {
+                    "last_seen_msecs": 75_003, "dat_cache_ip4address": "10.0.0.9",
+                    "dat_cache_hwaddress": "02:00:00:00:00:32", "dat_cache_vid": 7, "contested": true
+                }
+            ])
+        );
         let bla = ask(&path, json!("bla")).await;
         assert_eq!(
             bla["bla_claims"],
@@ -133,6 +147,13 @@ fn lists_have_batctls_keys() {
                     "bla_crc": 0x3ad8, "bla_own": false
                 }
             ])
+        );
+        assert_eq!(
+            dat["nd_cache"],
+            json!([{
+                "last_seen_msecs": 75_003, "nd_cache_ip6address": "fe80::50",
+                "nd_cache_hwaddress": "02:00:00:00:00:32", "nd_cache_vid": -1, "router": true
+            }])
         );
         assert_eq!(
             bla["bla_backbones"],
@@ -149,7 +170,7 @@ fn lists_have_batctls_keys() {
         );
         let mesh = ask(&path, json!("mesh")).await["mesh"].clone();
         assert_eq!((&mesh["orig_interval"], &mesh["hop_penalty"]), (&json!(1000), &json!(30)));
-        assert_eq!(mesh["mesh_ifname"], json!("mesh0"));
+        assert_eq!((&mesh["mesh_ifname"], &mesh["distributed_arp_table_enabled"]), (&json!("mesh0"), &json!(true)));
     });
 }
 
@@ -380,4 +401,41 @@ fn other_things_in_the_way_are_left_alone() {
         assert_eq!(error, "there is no group \"no such group\" that the control socket could belong to");
     });
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
+fn a_throughput_test_says_how_it_goes_and_ends_when_told() {
+    with_node("throughput", 0, async |path| {
+        let start = |msecs: u64| {
+            let ask = json!({"throughput": {"address": "02:00:00:00:00:02", "test_msecs": msecs}});
+            json!({"format": 1, "id": 3, "ask": ask}).to_string() + "\n"
+        };
+        let mut stream = BufReader::new(UnixStream::connect(&path).await.unwrap());
+        stream.write_all(start(2000).as_bytes()).await.unwrap();
+        let mut lines = String::new();
+        stream.read_to_string(&mut lines).await.unwrap();
+        let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let view = |secs: u64| json!({"orig_address": "02:00:00:00:00:02", "elapsed_msecs": 1000 * secs, "bytes": 1000 * secs, "repeated": 2});
+        let mut end = view(2);
+        (end["result"], end["code"]) = (json!("complete"), json!(3));
+        assert_eq!(
+            lines,
+            [json!({"format": 1, "id": 3, "throughput": view(1)}), json!({"format": 1, "id": 3, "throughput": end})]
+        );
+
+        let mut stream = BufReader::new(UnixStream::connect(&path).await.unwrap());
+        stream.write_all(start(60_000).as_bytes()).await.unwrap();
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        assert!(!line.contains("result"), "{line}");
+        stream.write_all(b"\n").await.unwrap();
+        line.clear();
+        stream.read_line(&mut line).await.unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["throughput"]["result"], json!("cancelled"));
+        line.clear();
+        assert_eq!(stream.read_line(&mut line).await.unwrap(), 0, "nothing follows");
+
+        let refused = talk(&path, &[start(4_000_000).trim_end()]).await.remove(0);
+        assert_eq!(refused["error"], json!("found test_msecs 4000000, allowed: 1 to 3600000"));
+    });
 }

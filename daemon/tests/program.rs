@@ -160,6 +160,7 @@ Running:         00:01:01, process 42, 4.0 KiB of memory
 Configuration:   /etc/meshwork.toml
 Last reload
                  m.toml:1:1: nonsense
+Algorithm:       B.A.T.M.A.N. IV, as set
 Mesh interface:  mesh0, MTU 1500
 Hard interfaces: wlan0: active 02:00:00:00:00:01 mtu 1532 hop-penalty 5 wifi primary
                  eth0: not used: it is a port of the bridge br-lan

@@ -10,7 +10,8 @@
 //! - bytes that were accepted emit back unchanged, reserved fields included.
 //!
 //! The rooms: one file per packet type, [`tvlv`] for what rides inside OGMs and unicast TVLV
-//! packets, [`eth`] for the frame around them, [`bla`] for the claim frames on the LAN side,
+//! packets, [`eth`] for the frame around them, [`bla`] for the claim frames on the LAN side, [`arp`],
+//! [`nd`], [`dhcp`] and [`ip`] for what services read in client frames,
 //! [`Packet`] for "whatever this is", [`pretty`] for the one-line human form, [`pcap`] for
 //! capture files. [`crc`] and [`dat`] are the arithmetic that nodes must agree on.
 //!
@@ -35,18 +36,22 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod arp;
 pub mod bcast;
 pub mod bla;
 pub mod consts;
 pub mod crc;
 pub mod dat;
+pub mod dhcp;
 pub mod elp;
 pub mod error;
 pub mod eth;
 pub mod frag;
 pub mod icmp;
+pub mod ip;
 pub mod mac;
 pub mod mcast;
+pub mod nd;
 pub mod ogm;
 pub mod ogm2;
 pub mod packet;

@@ -6,6 +6,7 @@ use crate::fib::FibChange;
 use crate::frame::Frame;
 use crate::host::HostInfo;
 use crate::time::Duration;
+use core::net::IpAddr;
 use packet::{MacAddr, Vid};
 
 /// What the shell tells the control side.
@@ -30,6 +31,8 @@ pub enum Input {
     Configure(MeshConfig),
     /// Send a mesh echo request.
     Echo(Echo),
+    /// Start or stop a throughput test.
+    Meter(Meter),
     /// Time passed; nothing else happened.
     Tick,
 }
@@ -47,6 +50,86 @@ pub struct Echo {
     pub seqno: u16,
     /// Ask every hop to write its address down.
     pub record_route: bool,
+}
+
+/// A throughput test to start or stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meter {
+    /// Send as much as gets through, and say how much that was: [`Event::Meter`] once a second and
+    /// at the end.
+    Start {
+        /// Chosen by the shell, comes back in the reports.
+        ask: u32,
+        /// Originator that receives.
+        dst: MacAddr,
+        /// How long.
+        length: Duration,
+    },
+    /// Stop a test; its last report follows.
+    Stop {
+        /// As at the start.
+        ask: u32,
+    },
+}
+
+/// How far a throughput test has come, or how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeterReport {
+    /// As at the start.
+    pub ask: u32,
+    /// Originator that receives.
+    pub dst: MacAddr,
+    /// Time since the start.
+    pub elapsed: Duration,
+    /// Bytes that the receiver acknowledged.
+    pub bytes: u64,
+    /// Times that something was sent again.
+    pub repeated: u64,
+    /// How it ended; `None` while it runs.
+    pub end: Option<MeterEnd>,
+}
+
+/// How a throughput test ended. Source: "Payload plane" section 9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeterEnd {
+    /// Its time is over.
+    Complete,
+    /// It was stopped.
+    Cancelled,
+    /// No way leads there, or nobody answers there.
+    Unreachable,
+    /// Another test with the same node runs.
+    Ongoing,
+    /// No hard interface is up.
+    CannotSend,
+    /// Too many tests run at this node.
+    TooMany,
+}
+
+impl MeterEnd {
+    /// The kernel's number for it; 131, out of memory, never happens here.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Complete => 3,
+            Self::Cancelled => 4,
+            Self::Unreachable => 128,
+            Self::Ongoing => 130,
+            Self::CannotSend => 132,
+            Self::TooMany => 133,
+        }
+    }
+
+    /// A word for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Cancelled => "cancelled",
+            Self::Unreachable => "unreachable",
+            Self::Ongoing => "already_ongoing",
+            Self::CannotSend => "cannot_send",
+            Self::TooMany => "too_many_sessions",
+        }
+    }
 }
 
 /// What the control side wants done.
@@ -97,8 +180,26 @@ pub enum Event {
         /// True if it came to us.
         to_us: bool,
     },
+    /// Somebody claims an address that another MAC had; said at most once a minute per address.
+    AddressFlip {
+        /// The address.
+        ip: IpAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// Who had it.
+        old: MacAddr,
+        /// Who claims it.
+        new: MacAddr,
+        /// The originator that the claim came from, `None` for a client of ours.
+        from: Option<MacAddr>,
+        /// The old one was silent and is given up; otherwise nobody is believed for now, and
+        /// questions for the address are not answered out of the cache.
+        replaced: bool,
+    },
     /// An answer to an echo request.
     Echo(EchoAnswer),
+    /// News of a throughput test that was started here.
+    Meter(MeterReport),
     /// A neighbour speaks the other routing algorithm on this link; said once per neighbour and hour.
     OtherAlgorithm {
         /// Where it is heard.

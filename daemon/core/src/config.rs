@@ -72,6 +72,8 @@ pub struct MeshConfig {
     pub wifi_clients: bool,
     /// Take part in the distributed ARP table.
     pub dat: bool,
+    /// Answer throughput tests of other nodes.
+    pub meter: bool,
     /// Take care that no frame goes round where several nodes share a LAN; sleeps while the mesh
     /// interface is no port of a bridge.
     pub bridge_loop_avoidance: bool,
@@ -94,6 +96,8 @@ pub struct Caps {
     pub local_clients: usize,
     /// VLANs with own clients.
     pub vlans: usize,
+    /// Addresses in the ARP cache, and as many in that of neighbour discovery.
+    pub addresses: usize,
     /// Clients claimed by gateways of our LAN, ourselves included; one gateway has at most half.
     pub claims: usize,
     /// Bytes of all incomplete fragments.
@@ -109,6 +113,7 @@ impl Default for Caps {
             clients_per_originator: 2048,
             local_clients: 1600,
             vlans: 32,
+            addresses: 4096,
             claims: 8192,
             fragment_bytes: 512 * 1024,
         }
@@ -129,7 +134,8 @@ impl MeshConfig {
             fragmentation: true,
             fast_start: true,
             wifi_clients: false,
-            dat: false,
+            dat: true,
+            meter: true,
             bridge_loop_avoidance: true,
             caps: Caps::default(),
         }

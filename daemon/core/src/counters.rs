@@ -119,10 +119,18 @@ counted! {
         BadRoam = "bad_roam",
         /// A record route list that is full.
         RecordRouteFull = "record_route_full",
+        /// A message of the throughput meter that belongs to no test, or is none.
+        Meter = "meter",
         /// More requests than we answer.
         RateLimit = "rate_limit",
         /// The interface it should leave by is down.
         LinkDown = "link_down",
+        /// A message to the distributed ARP table that is no sensible ARP.
+        BadArp = "bad_arp",
+        /// An answer that is known already; clients get each one once.
+        ArpDuplicate = "arp_duplicate",
+        /// An ARP answer for somebody who is not a client here.
+        ArpElsewhere = "arp_elsewhere",
         /// A packet type that this node does not speak yet.
         Unsupported = "unsupported",
     }
@@ -177,6 +185,22 @@ counted! {
         TtRoamAdvTx = "tt_roam_adv_tx",
         /// Roaming advertisements received.
         TtRoamAdvRx = "tt_roam_adv_rx",
+        /// Questions sent to nodes that keep an address.
+        DatGetTx = "dat_get_tx",
+        /// Questions received for an address that we may keep.
+        DatGetRx = "dat_get_rx",
+        /// Answers sent to nodes that keep them.
+        DatPutTx = "dat_put_tx",
+        /// Answers received to keep.
+        DatPutRx = "dat_put_rx",
+        /// Questions of other nodes answered out of our cache.
+        DatCachedReplyTx = "dat_cached_reply_tx",
+        /// Questions of own clients answered out of our cache.
+        DatHostReply = "dat_host_reply",
+        /// Questions that were not flooded because the answer came in time.
+        DatFloodSaved = "dat_flood_saved",
+        /// IPv6 neighbour solicitations of own clients answered out of our cache.
+        NdHostReply = "nd_host_reply",
         /// Extra link-sensing OGMs of the fast start.
         FastOgmTx = "fast_ogm_tx",
         /// Flooded client frames sent, repetitions included.

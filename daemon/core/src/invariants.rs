@@ -26,7 +26,7 @@ impl Mesh {
             (self.bla.is_consistent(), "claims do not fit their checksums and bounds"),
             (self.tables.len() == self.links.len() + 1, "a routing table without hard interface"),
         ];
-        checks.into_iter().find(|(fine, _)| !fine).map(|(_, what)| what)
+        checks.into_iter().find(|(fine, _)| !fine).map(|(_, what)| what).or_else(|| self.dat_broken_invariant())
     }
 
     fn next_hops_are_ways(&self) -> bool {

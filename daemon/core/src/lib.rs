@@ -52,7 +52,7 @@ pub(crate) mod v;
 pub(crate) mod view;
 pub mod window;
 
-pub use border::{DataPlane, Echo, EchoAnswer, Event, Input, Output};
+pub use border::{DataPlane, Echo, EchoAnswer, Event, Input, Meter, MeterEnd, MeterReport, Output};
 pub use config::{Algorithm, Caps, Choice, LinkConfig, LinkId, LinkSpeed, MeshConfig, Seqnos, Station};
 pub use counters::{Count, Counters, Drop};
 pub use fib::{Fib, FibChange};

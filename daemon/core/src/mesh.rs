@@ -5,6 +5,7 @@ use crate::bla::Bla;
 use crate::border::{DataPlane, Event, Input, Output};
 use crate::config::{Algorithm, Choice, LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
 use crate::counters::{Count, Counters, Drop};
+use crate::dat;
 use crate::fib::{FibChange, FibLink, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
@@ -12,6 +13,7 @@ use crate::frame::Frame;
 use crate::host::HostInfo;
 use crate::iv::OgmQueue;
 use crate::link::{Bucket, Link, PURGE_AFTER};
+use crate::meter::Meters;
 use crate::originator::Originators;
 use crate::rng::Rng;
 use crate::snoop::Snoop;
@@ -74,11 +76,13 @@ pub struct Mesh {
     pub(crate) requests: BTreeMap<MacAddr, Request>,
     pub(crate) roams: BTreeMap<Key, RoamLimit>,
     pub(crate) flood: Flood,
+    pub(crate) dat: dat::State,
     pub(crate) bla: Bla,
     pub(crate) bcast_seqno: u32,
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
     pub(crate) icmp_budget: Bucket,
+    pub(crate) meters: Meters,
     pub(crate) table_budget: Bucket,
     /// Interfaces count from here; they stay close enough together for one number to be persisted.
     first_seqno: u32,
@@ -118,10 +122,12 @@ impl Mesh {
             requests: BTreeMap::new(),
             roams: BTreeMap::new(),
             flood: Flood::default(),
+            dat: dat::State::new(now),
             bla: Bla::default(),
             bcast_seqno: first.bcast,
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
+            meters: Meters::new(now),
             icmp_budget: Bucket::new(ICMP_BUDGET.0, ICMP_BUDGET.1, now),
             table_budget: Bucket::new(TABLE_BUDGET.0, TABLE_BUDGET.1, now),
             first_seqno: first.ogm,
@@ -172,6 +178,10 @@ impl Mesh {
                 Ok(())
             }
             Input::Echo(echo) => self.send_echo(echo),
+            Input::Meter(meter) => {
+                self.meter(meter, now);
+                Ok(())
+            }
             Input::Tick => Ok(()),
         };
         if let Err(why) = done {
@@ -290,6 +300,7 @@ impl Mesh {
         if self.originators.remove(&orig).is_some() {
             self.out.push_back(Output::Fib(FibChange::OriginatorGone(orig)));
         }
+        self.dat_changed(orig);
     }
 
     // --- hard interfaces ---
@@ -386,6 +397,7 @@ impl Mesh {
         self.global.cap = self.cfg.caps.clients;
         self.global.cap_per_originator = self.cfg.caps.clients_per_originator;
         self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
+        self.dat_configured(now);
         self.publish_snoop();
     }
 
@@ -399,6 +411,7 @@ impl Mesh {
         let snoop = Snoop {
             arp: self.cfg.dat,
             dhcp: self.cfg.dat,
+            nd: self.cfg.dat,
             groups: self.cfg.bridge_loop_avoidance,
             claims: self.bla.is_active(),
             ..Snoop::default()

@@ -6,6 +6,7 @@ use crate::time::Duration;
 pub use crate::v::rate::RateSource;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use packet::{MacAddr, Vid};
 
 /// Everything that status, tables and metrics are made of.
@@ -35,10 +36,29 @@ pub struct Snapshot {
     pub local_clients: Vec<LocalClientView>,
     /// Clients of other nodes.
     pub global_clients: Vec<GlobalClientView>,
+    /// Addresses of clients as the distributed ARP table and neighbour discovery know them.
+    pub addresses: Vec<AddressView>,
     /// Bridge loop avoidance.
     pub bla: BlaView,
     /// Counters of the control side; the shell adds those of the data plane.
     pub counters: Counters,
+}
+
+/// An address of a client.
+#[derive(Debug, Clone)]
+pub struct AddressView {
+    /// The address.
+    pub ip: IpAddr,
+    /// Its VLAN.
+    pub vid: Vid,
+    /// Who has it.
+    pub mac: MacAddr,
+    /// Time since it was confirmed.
+    pub last_seen: Duration,
+    /// Others claim it too; no question is answered with it now.
+    pub contested: bool,
+    /// IPv6: it says that it is a router.
+    pub router: bool,
 }
 
 /// A hard interface.

@@ -127,6 +127,7 @@ impl Mesh {
 
     /// An originator says other things of itself than before.
     fn features_changed(&mut self, orig: MacAddr, before: crate::originator::Features, now: Instant) {
+        self.dat_changed(orig);
         self.gateway_changed(orig, before, now);
         self.multicast_changed(orig, before);
     }

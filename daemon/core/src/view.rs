@@ -28,6 +28,7 @@ impl Mesh {
             originators: self.originators.iter().map(|(addr, o)| self.originator_view(*addr, o, now)).collect(),
             local_clients: self.local_views(now),
             global_clients: self.global_views(),
+            addresses: self.address_views(now),
             bla: self.bla_view(now),
             counters: self.counters.clone(),
         }

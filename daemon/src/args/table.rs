@@ -34,14 +34,18 @@ pub enum Id {
     LocalClients,
     GlobalClients,
     Interfaces,
+    Dat,
     Claims,
     Backbones,
     Statistics,
     Ping,
     Traceroute,
     Translate,
+    Throughput,
     Monitor,
     Events,
+    Scan,
+    Join,
     Doctor,
     Config,
     ConfigCheck,
@@ -201,6 +205,11 @@ const ECHO: &[Flag] = &[
     switch("no-translate", Some('T'), "take the address as an originator's, do not look for the client behind it"),
 ];
 
+const SEARCH: &[Flag] = &[
+    value("phy", None, "NAME", "only this radio, as \"iw phy\" calls it"),
+    switch("all-channels", None, "leave the channel of an access point for moments, which its clients notice"),
+];
+
 const CONFIG_FILE: &[Flag] =
     &[value("config", Some('c'), "FILE", "the configuration file").default(config::DEFAULT_FILE).offers(Value::File)];
 
@@ -220,6 +229,7 @@ const SETTINGS: &[Flag] = &[
     value("orig-interval", None, "TIME", "time between two own originator messages").default("1s"),
     value("algorithm", None, "NAME", "routing algorithm: auto, IV or V").default("auto").offers(Value::Words(&["auto", "IV", "V"])),
     switch("no-extensions", None, "nothing for Meshwork nodes that kernel nodes do not understand"),
+    switch("no-dat", None, "no distributed ARP table: every ARP request is flooded"),
     switch("no-bla", None, "no bridge loop avoidance, although the mesh interface is in a bridge"),
     switch("no-fast-start", None, "no extra link-sensing messages at start and for new neighbours"),
     switch("no-aggregation", None, "one originator message for each frame"),
@@ -244,6 +254,7 @@ pub const OVERRIDES: &[(&str, &str, Option<&str>)] = &[
     ("--orig-interval", "mesh.orig_interval", None),
     ("--algorithm", "mesh.algorithm", None),
     ("--no-extensions", "mesh.extensions", Some("false")),
+    ("--no-dat", "mesh.distributed_arp_table", Some("false")),
     ("--no-bla", "mesh.bridge_loop_avoidance", Some("false")),
     ("--no-fast-start", "mesh.fast_start", Some("false")),
     ("--no-aggregation", "mesh.aggregation", Some("false")),
@@ -274,7 +285,7 @@ pub static PROGRAM: Command = Command {
             module. \"meshwork run -i wlan0\" is a whole node: its mesh interface mesh0 is one port of a switch that \
             spans the mesh.\n\n\
             All other commands ask a running node, over its control socket. They take batctl's short names too: n, o, \
-            tl, tg, s, p, tr, td.",
+            tl, tg, dc, s, p, tr, td.",
     flags: &[TOP, TABLE, CONNECT, COMMON],
     commands: COMMANDS,
     ..NONE
@@ -308,9 +319,12 @@ const COMMANDS: &[Command] = &[
         name: "neighbors",
         aliases: &["n"],
         summary: "who is heard directly",
-        about: "One line for each neighbour and hard interface. Beyond what batctl shows: the transmit quality of the \
-                link itself (#/255), how many of our last 64 originator messages it echoed (EQ) and how many of its \
-                own we heard (RQ).",
+        about: "One line for each neighbour and hard interface.\n\n\
+                B.A.T.M.A.N. IV, beyond what batctl shows: the transmit quality of the link itself (#/255), how many of \
+                our last 64 originator messages it echoed (EQ) and how many of its own we heard (RQ).\n\n\
+                B.A.T.M.A.N. V: the throughput of the link in Mbit/s and where it comes from. \"expected\" and \
+                \"bitrate\" are the radio driver's, \"wire\" is the speed of the cable, \"measured\" our own \
+                measurement, \"configured\" the setting; \"assumed\" means that nobody knows and 1 Mbit/s is taken.",
         flags: &[TABLE, NAMES, ONE_LINK, CONNECT, COMMON],
         ..NONE
     },
@@ -319,7 +333,8 @@ const COMMANDS: &[Command] = &[
         name: "originators",
         aliases: &["o"],
         summary: "all nodes of the mesh and the ways there",
-        about: "One line for each way to each node; the star marks the one in use.",
+        about: "One line for each way to each node; the star marks the one in use. Under B.A.T.M.A.N. IV a way has a \
+                transmit quality (#/255), under V a throughput in Mbit/s.",
         flags: &[
             TABLE,
             NAMES,
@@ -367,6 +382,18 @@ const COMMANDS: &[Command] = &[
         about: "One line for each: whether it is used, its MAC and MTU, whether it counts as a radio. Interfaces \
                 that cannot be used are listed with the reason.",
         flags: &[TABLE, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Dat,
+        name: "dat",
+        aliases: &["dc", "dat_cache"],
+        summary: "IP addresses of clients, as the distributed ARP table knows them",
+        about: "IPv4 addresses that this node can answer ARP for, in batctl's dat_cache form, then IPv6 addresses that \
+                it can answer its own clients for. An entry lives for five minutes after it was last confirmed. \
+                \"contested\" marks an address that several stations claim: questions for it go to the stations \
+                themselves, and \"meshwork events\" says who they are.",
+        flags: &[TABLE, NAMES, CONNECT, COMMON],
         ..NONE
     },
     Command {
@@ -451,6 +478,26 @@ const COMMANDS: &[Command] = &[
         ..NONE
     },
     Command {
+        id: Id::Throughput,
+        name: "throughput",
+        aliases: &["throughputmeter", "tp"],
+        summary: "how much gets through to another node",
+        about: "Sends to another node for some seconds, as fast as it gets through, and prints how much arrived, without \
+                any client at either end. Kernel nodes answer, too. It takes what the links have: others wait \
+                meanwhile. Ctrl-C ends it and prints what arrived until then.\n\n\
+                HOST is what \"meshwork ping\" takes. Called throughputmeter or tp, a TIME without a unit is in \
+                milliseconds, as for batctl.",
+        operands: &[operand("HOST", "who receives")],
+        flags: &[
+            &[value("time", Some('t'), "TIME", "how long to send: seconds, or with a unit like 500ms").default("10s")],
+            ECHO,
+            JSON,
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
         id: Id::Monitor,
         name: "monitor",
         aliases: &["td", "tcpdump"],
@@ -512,6 +559,57 @@ const COMMANDS: &[Command] = &[
         ..NONE
     },
     Command {
+        id: Id::Scan,
+        name: "scan",
+        summary: "which meshes the radios hear, and which can be joined",
+        about: "One line for each mesh of 802.11s and each ad-hoc network: channel, strength of the strongest node, \
+                which routing algorithm was heard, and whether this machine can join it, or why not. Needs no running \
+                node, but CAP_NET_ADMIN and CAP_NET_RAW.\n\n\
+                A radio that serves an access point only looks at that channel, unless --all-channels says otherwise.",
+        flags: &[
+            SEARCH,
+            &[
+                value("listen", None, "SECONDS", "listen for the algorithm so long on each channel; 0 not at all")
+                    .default("2.2"),
+                switch("json", Some('j'), "print one line of JSON instead"),
+            ],
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Join,
+        name: "join",
+        summary: "join a mesh by its name, with no file written beforehand",
+        about: "Looks for the mesh, checks that a radio can join it, writes what it uses into the configuration file, \
+                and brings the radio up. Says within ten seconds who the neighbours are. If a node runs already with \
+                that file, it takes the radio in; else this command is the node from then on, until it is told to \
+                stop, and later \"meshwork run\" is the same node.\n\n\
+                A mesh that nobody is heard of is founded if --channel says where. The country must be known to the \
+                system, or said with --country. A radio that another service looks after is left alone, and a channel \
+                on which it serves an access point stays as it is.",
+        operands: &[operand("NAME", "name of the mesh (mesh id), or of the ad-hoc network")],
+        flags: &[
+            SEARCH,
+            &[
+                value("channel", None, "N", "only look on this channel, and found the mesh there if it is not heard"),
+                value("width", None, "MHZ", "width of the channel of a mesh to be founded").default("20"),
+                value("mode", None, "MODE", "only a mesh of 802.11s (mesh), or an ad-hoc network (adhoc)")
+                    .offers(Value::Words(&["mesh", "adhoc"])),
+                value("country", None, "CC", "the country that the radio is in, like DE; said to all radios"),
+                value("passphrase-file", None, "FILE", "file with the passphrase of a mesh protected by SAE")
+                    .offers(Value::File),
+                value("interface", Some('i'), "IF", "the interface to make, or to use").default("wmesh0"),
+                switch("write-only", None, "write the configuration and start nothing"),
+                switch("json", Some('j'), "print one line of JSON instead"),
+            ],
+            CONFIG_FILE,
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
         id: Id::Config,
         name: "config",
         summary: "check the configuration file",
@@ -549,6 +647,7 @@ const COMMANDS: &[Command] = &[
             "transtable_local_json",
             "tlj",
             "transtable_global_json",
+            "dat_cache_json",
             "tgj",
             "bla_claim_json",
             "cj",
@@ -557,7 +656,7 @@ const COMMANDS: &[Command] = &[
         ],
         summary: "the bare lists that batctl's *_json commands print",
         about: "For scripts that were written for batctl: neighbors_json (nj), originators_json (oj), \
-                transtable_local_json (tlj), transtable_global_json (tgj), bla_claim_json (cj), bla_backbone_json (bbj), hardifs_json (hj) and mesh_json (mj) are \
+                transtable_local_json (tlj), transtable_global_json (tgj), dat_cache_json (dcj), bla_claim_json (cj), bla_backbone_json (bbj), hardifs_json (hj) and mesh_json (mj) are \
                 commands of their own too and print what batctl prints, without the envelope of --json.",
         operands: &[Operand {
             name: "LIST",
@@ -570,6 +669,7 @@ const COMMANDS: &[Command] = &[
                 "originators_json",
                 "transtable_local_json",
                 "transtable_global_json",
+                "dat_cache_json",
                 "bla_claim_json",
                 "bla_backbone_json",
             ]),

@@ -22,14 +22,14 @@ const RECONNECT: Duration = Duration::from_secs(30);
 const OUTER: usize = 28;
 
 /// Whom to ask: what was typed, and the node that it leads to.
-struct Target {
-    typed: String,
-    orig: MacAddr,
-    own: bool,
+pub(super) struct Target {
+    pub(super) typed: String,
+    pub(super) orig: MacAddr,
+    pub(super) own: bool,
 }
 
 impl Target {
-    async fn find(client: &mut Client, args: &Args) -> anyhow::Result<Self> {
+    pub(super) async fn find(client: &mut Client, args: &Args) -> anyhow::Result<Self> {
         let typed = args.operand(0).unwrap_or_default().to_owned();
         // A name is found even where addresses are to be printed.
         let mac = mac_of(&typed, &Names::load()).await?;

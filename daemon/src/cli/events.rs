@@ -50,6 +50,17 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
             let way = if e.to_us == Some(true) { "came to us" } else { "left us" };
             format!("client {client}{vid} {way}")
         }
+        "address_flip" => {
+            let vid = e.tt_vid.filter(|v| *v >= 0).map(|v| format!(" in VLAN {v}")).unwrap_or_default();
+            let at = if orig.is_empty() { "here".to_owned() } else { format!("at {orig}") };
+            let end = if e.replaced == Some(true) {
+                "; it is believed, the other was silent"
+            } else {
+                "; none is believed for now"
+            };
+            let ip = e.ip_address.map_or_else(|| "an address".to_owned(), |ip| ip.to_string());
+            format!("{ip}{vid} was with {}, {client} {at} claims it{end}", who(e.old_tt_address))
+        }
         "other_algorithm" => format!("neighbor {neigh} on {link} speaks another routing algorithm"),
         "table_full" => format!("the table of {} is full", e.table.as_deref().unwrap_or("something")),
         "algorithm_changed" => format!(
@@ -93,6 +104,14 @@ mod tests {
             (
                 r#"{"what":"client_roamed","at_msecs":0,"tt_address":"02:00:00:00:00:06","tt_vid":-1,"to_us":false}"#,
                 "00:00:00.000 client 02:00:00:00:00:06 left us",
+            ),
+            (
+                r#"{"what":"address_flip","at_msecs":0,"ip_address":"10.0.0.1","tt_vid":-1,"tt_address":"02:00:00:00:00:07","old_tt_address":"02:00:00:00:00:06","orig_address":"02:00:00:00:00:05","replaced":false}"#,
+                "00:00:00.000 10.0.0.1 was with 02:00:00:00:00:06, 02:00:00:00:00:07 at roof claims it; none is believed for now",
+            ),
+            (
+                r#"{"what":"address_flip","at_msecs":0,"ip_address":"fe80::1","tt_vid":3,"tt_address":"02:00:00:00:00:07","old_tt_address":"02:00:00:00:00:06","replaced":true}"#,
+                "00:00:00.000 fe80::1 in VLAN 3 was with 02:00:00:00:00:06, 02:00:00:00:00:07 here claims it; it is believed, the other was silent",
             ),
             (
                 r#"{"what":"backbone_new","at_msecs":0,"orig_address":"02:00:00:00:00:05","tt_vid":-1}"#,

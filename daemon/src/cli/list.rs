@@ -55,6 +55,7 @@ async fn ask(socket: &Path, id: Id) -> anyhow::Result<Response> {
         Id::Neighbors => Ask::Neighbors,
         Id::Originators => Ask::Originators,
         Id::Interfaces => Ask::Interfaces,
+        Id::Dat => Ask::Dat,
         Id::Claims | Id::Backbones => Ask::Bla,
         Id::Statistics => Ask::Statistics,
         _ => Ask::Clients,
@@ -86,9 +87,14 @@ fn text(args: &Args, r: &Response, names: &Names) -> Option<String> {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
             Some(status::page(node, r.status.as_ref()?, header, now))
         }
-        Id::Neighbors => Some(head("") + &table::neighbors(r.neighbors.as_deref()?, names, header)),
-        Id::Originators => Some(head("") + &table::originators(r.originators.as_deref()?, names, header)),
+        Id::Neighbors => Some(head("") + &table::neighbors(r.neighbors.as_deref()?, table::five(node), names, header)),
+        Id::Originators => {
+            Some(head("") + &table::originators(r.originators.as_deref()?, table::five(node), names, header))
+        }
         Id::Interfaces => Some(table::interfaces(r.interfaces.as_deref()?)),
+        Id::Dat => {
+            Some(head("") + &table::addresses(node, r.dat_cache.as_deref()?, r.nd_cache.as_deref()?, names, header))
+        }
         Id::Claims => Some(head("") + &table::claims(r.bla_claims.as_deref()?, names, header)),
         Id::Backbones => Some(head("") + &table::backbones(r.bla_backbones.as_deref()?, names, header)),
         Id::Statistics => Some(table::statistics(r.statistics.as_ref()?, args.has("all"))),
@@ -130,7 +136,7 @@ impl Filter {
         }
         if let Some(list) = &mut r.originators {
             list.retain(|o| by(&o.hard_ifname) && young(o.last_seen_msecs));
-            list.sort_by_key(|o| (o.orig_address, !o.best, std::cmp::Reverse(o.tq), o.neigh_address));
+            list.sort_by_key(|o| (o.orig_address, !o.best, std::cmp::Reverse((o.tq, o.throughput)), o.neigh_address));
         }
         if let Some(list) = &mut r.local_clients {
             list.retain(|c| kind(c.tt_address));
@@ -139,6 +145,12 @@ impl Filter {
         if let Some(list) = &mut r.global_clients {
             list.retain(|c| kind(c.tt_address));
             list.sort_by_key(|c| (c.tt_vid, c.tt_address, !c.best, c.orig_address));
+        }
+        if let Some(list) = &mut r.dat_cache {
+            list.sort_by_key(|a| (a.dat_cache_vid, a.dat_cache_ip4address));
+        }
+        if let Some(list) = &mut r.nd_cache {
+            list.sort_by_key(|a| (a.nd_cache_vid, a.nd_cache_ip6address));
         }
         if let Some(list) = &mut r.bla_claims {
             list.sort_by_key(|c| (c.bla_vid, c.bla_address));
@@ -172,6 +184,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "neighbors_json" | "nj" => Ask::Neighbors,
         "originators_json" | "oj" => Ask::Originators,
         "transtable_local_json" | "tlj" | "transtable_global_json" | "tgj" => Ask::Clients,
+        "dat_cache_json" | "dcj" => Ask::Dat,
         "bla_claim_json" | "cj" | "bla_backbone_json" | "bbj" => Ask::Bla,
         _ => return Err(UsageError::new(LISTS).into()),
     };
@@ -185,6 +198,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "hardifs_json" | "hj" => serde_json::to_writer(&mut *out, &r.interfaces)?,
         "neighbors_json" | "nj" => serde_json::to_writer(&mut *out, &r.neighbors)?,
         "originators_json" | "oj" => serde_json::to_writer(&mut *out, &r.originators)?,
+        "dat_cache_json" | "dcj" => serde_json::to_writer(&mut *out, &r.dat_cache)?,
         "bla_claim_json" | "cj" => serde_json::to_writer(&mut *out, &r.bla_claims)?,
         "bla_backbone_json" | "bbj" => serde_json::to_writer(&mut *out, &r.bla_backbones)?,
         "transtable_local_json" | "tlj" => serde_json::to_writer(&mut *out, &r.local_clients)?,
@@ -194,4 +208,4 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
 }
 
 const LISTS: &str = "which list? There are: mesh_json, hardifs_json, neighbors_json, originators_json, \
-                     transtable_local_json, transtable_global_json, bla_claim_json, bla_backbone_json";
+                     transtable_local_json, transtable_global_json, dat_cache_json, bla_claim_json, bla_backbone_json";

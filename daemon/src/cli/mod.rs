@@ -7,13 +7,16 @@
 mod doctor;
 mod echo;
 pub(crate) mod events;
+mod join;
 mod list;
 mod monitor;
 pub mod names;
 mod node;
 mod resolve;
+mod scan;
 pub mod status;
 pub mod table;
+mod throughput;
 
 use crate::args::{self, Args, Id, Parsed, UsageError};
 use config::{Config, Control, LoadError, Overrides};
@@ -100,6 +103,7 @@ fn dispatch(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::Completions => completions(args, out),
         Id::Version => version(args.has("json"), out),
         Id::ConfigCheck => config_check(args, out),
+        Id::Scan => scan::run(args, out),
         _ => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(dispatch_async(args, out))
@@ -110,9 +114,11 @@ fn dispatch(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
 async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     match args.command.id {
         Id::Run => node::run(args).await,
+        Id::Join => join::run(args, out).await,
         Id::Ping => echo::ping(args, out).await,
         Id::Traceroute => echo::traceroute(args, out).await,
         Id::Translate => echo::translate(args, out).await,
+        Id::Throughput => throughput::run(args, out).await,
         Id::Monitor => monitor::run(args, out).await,
         Id::Events => events::run(args, out).await,
         Id::Doctor => doctor::run(args, out).await,

@@ -22,7 +22,15 @@ const REQUESTS: usize = 64;
 /// # Errors
 /// A configuration that makes no sense, before anything is touched; a system that refuses.
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
-    let source = Source { file: args.value("config").map(PathBuf::from), overrides: overrides(args) };
+    run_from(args.value("config").map(PathBuf::from), overrides(args)).await
+}
+
+/// As [`run`], with a file and what goes before it.
+///
+/// # Errors
+/// As there.
+pub(super) async fn run_from(file: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()> {
+    let source = Source { file, overrides };
     let config = source.load()?;
     if config.links.is_empty() {
         let text = format!(

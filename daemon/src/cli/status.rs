@@ -16,6 +16,7 @@ pub fn page(node: &Node, s: &Status, header: bool, now: u64) -> String {
     if let Some(r) = &s.config.reload {
         let _ = writeln!(out, "Last reload:     {}", reload(r, now));
     }
+    let _ = writeln!(out, "Algorithm:       {}", algorithm(node, s.algo_auto));
     let _ = writeln!(out, "Mesh interface:  {}, MTU {}", node.mesh_ifname, s.mesh_mtu);
     for (i, link) in super::table::interfaces(&s.interfaces).lines().enumerate() {
         let _ = writeln!(out, "{:17}{link}", if i == 0 { "Hard interfaces:" } else { "" });
@@ -41,10 +42,18 @@ const ORDINARY: &[&str] = &[
     "own_rebroadcast",
     "not_best_next_hop",
     "not_for_us",
+    "arp_duplicate",
+    "arp_elsewhere",
     "backbone",
     "claimed",
     "claim_race",
 ];
+
+/// `B.A.T.M.A.N. V, chosen by listening`.
+fn algorithm(node: &Node, auto: bool) -> String {
+    let name = node.algo_name.strip_prefix("BATMAN_").unwrap_or(&node.algo_name);
+    format!("B.A.T.M.A.N. {name}, {}", if auto { "chosen by listening" } else { "as set" })
+}
 
 fn reload(r: &Reload, now: u64) -> String {
     let ago = format!("{} ago", span(now.saturating_sub(r.at)));

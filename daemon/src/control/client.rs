@@ -38,6 +38,8 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Client {
     stream: BufReader<UnixStream>,
+    /// What is here of the next line; a wait that is given up loses nothing.
+    line: Vec<u8>,
 }
 
 impl Client {
@@ -47,7 +49,7 @@ impl Client {
     /// Nobody listens there, or it is not allowed.
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
         match UnixStream::connect(path).await {
-            Ok(stream) => Ok(Self { stream: BufReader::new(stream) }),
+            Ok(stream) => Ok(Self { stream: BufReader::new(stream), line: Vec::new() }),
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
                 Err(ClientError::NoNode { path: path.to_owned(), hint: hint(path) })
             }
@@ -61,10 +63,26 @@ impl Client {
     /// # Errors
     /// The connection broke, or the node refused.
     pub async fn ask(&mut self, ask: Ask) -> Result<Response, ClientError> {
+        self.tell(ask).await?;
+        self.next().await
+    }
+
+    /// Sends a request; its answers come with [`Client::next`].
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn tell(&mut self, ask: Ask) -> Result<(), ClientError> {
         let mut line = serde_json::to_vec(&Request { format: FORMAT, id: 0, ask })?;
         line.push(b'\n');
-        self.stream.write_all(&line).await?;
-        self.next().await
+        Ok(self.stream.write_all(&line).await?)
+    }
+
+    /// Ends a request that is answered in many lines; the last of them follows.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn interrupt(&mut self) -> Result<(), ClientError> {
+        Ok(self.stream.write_all(b"\n").await?)
     }
 
     /// Waits for the next line: the first answer, or the next event.
@@ -72,10 +90,10 @@ impl Client {
     /// # Errors
     /// The connection broke, or the node refused.
     pub async fn next(&mut self) -> Result<Response, ClientError> {
-        let mut line = Vec::new();
-        if self.stream.read_until(b'\n', &mut line).await? == 0 {
+        if self.stream.read_until(b'\n', &mut self.line).await? == 0 {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, "it closed the connection").into());
         }
+        let line = std::mem::take(&mut self.line);
         let response: Response = serde_json::from_slice(&line)?;
         match response.error {
             Some(text) => Err(ClientError::Refused(text)),

@@ -9,6 +9,7 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// Version of the whole protocol. Keys are added without raising it.
@@ -45,6 +46,8 @@ pub enum Ask {
     Originators,
     /// [`Response::local_clients`] and [`Response::global_clients`].
     Clients,
+    /// [`Response::dat_cache`] and [`Response::nd_cache`].
+    Dat,
     /// [`Response::bla_claims`] and [`Response::bla_backbones`].
     Bla,
     /// [`Response::statistics`].
@@ -69,12 +72,23 @@ pub enum Ask {
         /// How long to wait, at most [`MAX_ECHO_WAIT_MSECS`].
         timeout_msecs: u64,
     },
+    /// [`Response::throughput`], a line once a second and one at the end. Whatever the asker says
+    /// meanwhile stops the test; so does leaving.
+    Throughput {
+        /// The originator that receives.
+        address: Mac,
+        /// How long, at most [`MAX_TEST_MSECS`].
+        test_msecs: u64,
+    },
     /// [`Response::event`], line after line.
     Events,
 }
 
 /// Longest wait for the answer to an echo request.
 pub const MAX_ECHO_WAIT_MSECS: u64 = 60_000;
+
+/// Longest throughput test.
+pub const MAX_TEST_MSECS: u64 = 3_600_000;
 
 fn whole_mesh() -> u8 {
     packet::consts::TTL
@@ -116,6 +130,12 @@ pub struct Response {
     /// Clients of other nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub global_clients: Option<Vec<GlobalClient>>,
+    /// IPv4 addresses of clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dat_cache: Option<Vec<DatEntry>>,
+    /// IPv6 addresses of clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nd_cache: Option<Vec<NdEntry>>,
     /// Who handles which client on our LAN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bla_claims: Option<Vec<BlaClaim>>,
@@ -131,6 +151,9 @@ pub struct Response {
     /// Answer to an echo request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub echo: Option<EchoView>,
+    /// How far a throughput test has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<ThroughputView>,
     /// Something that happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,
@@ -168,6 +191,9 @@ pub struct Status {
     pub rss_bytes: u64,
     /// MTU of the mesh interface.
     pub mesh_mtu: u32,
+    /// The routing algorithm was chosen by listening, not set.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub algo_auto: bool,
     /// Number of neighbours.
     pub neighbors: usize,
     /// Number of originators with a way there.
@@ -281,8 +307,15 @@ pub struct Neighbor {
     /// Its originator address, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orig_address: Option<Mac>,
-    /// Transmit quality of the link, 0 to 255.
-    pub tq: u8,
+    /// IV: transmit quality of the link, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tq: Option<u8>,
+    /// V: throughput of the link in kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u64>,
+    /// V: where that comes from: `assumed`, `configured`, `expected`, `bitrate`, `wire`, `measured`, `gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput_source: Option<String>,
     /// Own OGMs out of the last 64 that it echoed.
     pub echo_count: u8,
     /// Its OGMs out of the last 64 that were heard.
@@ -306,8 +339,12 @@ pub struct Originator {
     pub last_seen_msecs: u64,
     /// Next hop.
     pub neigh_address: Mac,
-    /// Transmit quality, 0 to 255.
-    pub tq: u8,
+    /// IV: transmit quality, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tq: Option<u8>,
+    /// V: throughput in kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u64>,
     /// Version of its translation table.
     pub tt_ttvn: u8,
     /// Number of its clients.
@@ -353,6 +390,41 @@ pub struct GlobalClient {
     /// Packets go to this node.
     #[serde(default, skip_serializing_if = "is_false")]
     pub best: bool,
+}
+
+/// An IPv4 address in the distributed ARP table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatEntry {
+    /// Time since it was confirmed.
+    pub last_seen_msecs: u64,
+    /// The address.
+    pub dat_cache_ip4address: Ipv4Addr,
+    /// Who has it.
+    pub dat_cache_hwaddress: Mac,
+    /// Its VLAN, -1 without.
+    pub dat_cache_vid: i32,
+    /// Several stations claim it; nobody is answered with it for now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub contested: bool,
+}
+
+/// An IPv6 address that neighbour discovery told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NdEntry {
+    /// Time since it was confirmed.
+    pub last_seen_msecs: u64,
+    /// The address.
+    pub nd_cache_ip6address: Ipv6Addr,
+    /// Who has it.
+    pub nd_cache_hwaddress: Mac,
+    /// Its VLAN, -1 without.
+    pub nd_cache_vid: i32,
+    /// It says that it is a router.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub router: bool,
+    /// Several stations claim it; nobody is answered with it for now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub contested: bool,
 }
 
 /// A client of the mesh, and the node that handles it for our LAN.
@@ -476,11 +548,31 @@ pub struct EchoView {
     pub route: Vec<Mac>,
 }
 
+/// How far a throughput test has come, or how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThroughputView {
+    /// Who receives.
+    pub orig_address: Mac,
+    /// Time since the start.
+    pub elapsed_msecs: u64,
+    /// Bytes that the receiver acknowledged.
+    pub bytes: u64,
+    /// Times that something was sent again.
+    pub repeated: u64,
+    /// How it ended: `complete`, `cancelled`, `unreachable`, `already_ongoing`, `cannot_send` or
+    /// `too_many_sessions`; missing while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// The kernel's number for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u8>,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventView {
     /// What: `neighbor_new`, `neighbor_gone`, `originator_new`, `originator_gone`,
-    /// `client_roamed`, `other_algorithm`, `table_full`, `no_link`, `backbone_new`,
+    /// `client_roamed`, `address_flip`, `other_algorithm`, `table_full`, `no_link`, `backbone_new`,
     /// `backbone_gone`, `backbone_distrusted`, `loop_detected`, `other`.
     pub what: String,
     /// Milliseconds since 1970.
@@ -512,6 +604,15 @@ pub struct EventView {
     /// Why it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// IP address that two stations claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<IpAddr>,
+    /// Client that had it before; the one that claims it is `tt_address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_tt_address: Option<Mac>,
+    /// The old one was silent and is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<bool>,
 }
 
 impl Response {

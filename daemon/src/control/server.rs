@@ -1,14 +1,17 @@
 //! The node's side of the control socket.
 
-use super::protocol::{Ask, ConfigView, FORMAT, MAX_ECHO_WAIT_MSECS, MAX_REQUEST, Node, Request, Response};
+use super::protocol::{
+    Ask, ConfigView, FORMAT, MAX_ECHO_WAIT_MSECS, MAX_REQUEST, MAX_TEST_MSECS, Mac, Node, Request, Response,
+};
 use super::socket::ControlSocket;
 use super::view;
 use crate::run::{ControlRequest, NodeSnapshot, RunSetup};
-use mesh_core::{Echo, Event, LinkId};
+use mesh_core::{Echo, Event, LinkId, Meter};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -27,6 +30,8 @@ const IDLE: Duration = Duration::from_secs(60);
 const LOOP_PATIENCE: Duration = Duration::from_secs(5);
 /// An answer is handed over in pieces of about this size, in bytes.
 const PIECE: usize = 16 * 1024;
+/// Reports of a throughput test that wait for a slow asker.
+const REPORTS: usize = 64;
 /// Events that wait for a slow asker; further ones are lost to it.
 const EVENTS: usize = 256;
 
@@ -51,12 +56,14 @@ pub struct Server {
 struct Desk {
     node: mpsc::Sender<ControlRequest>,
     about: watch::Receiver<About>,
+    /// Numbers throughput tests.
+    tests: Arc<AtomicU32>,
 }
 
 impl Server {
     /// A server on a bound socket that asks the main loop through `node`.
     pub fn new(socket: ControlSocket, node: mpsc::Sender<ControlRequest>, about: watch::Receiver<About>) -> Self {
-        Self { socket, desk: Desk { node, about } }
+        Self { socket, desk: Desk { node, about, tests: Arc::default() } }
     }
 
     /// Serves until it is dropped; then all askers are cut off and the socket is removed.
@@ -119,6 +126,8 @@ impl Desk {
                 line.error(request.id, &wrong_format(request.format)).await?;
             } else if request.ask == Ask::Events {
                 return self.events(read, line, request.id).await;
+            } else if let Ask::Throughput { address, test_msecs } = request.ask {
+                return self.throughput(address, test_msecs, read, line, request.id).await;
             } else if let Err(refused) = self.answer(request.ask, request.id, &mut line).await? {
                 line.error(request.id, &refused).await?;
             }
@@ -149,6 +158,10 @@ impl Desk {
                 line.list("local_clients", view::local_clients(&s)).await?;
                 line.list("global_clients", view::global_clients(&s)).await?;
             }
+            Ask::Dat => {
+                line.list("dat_cache", view::dat_cache(&s)).await?;
+                line.list("nd_cache", view::nd_cache(&s)).await?;
+            }
             Ask::Bla => {
                 line.list("bla_claims", view::bla_claims(&s)).await?;
                 line.list("bla_backbones", view::bla_backbones(&s)).await?;
@@ -160,7 +173,7 @@ impl Desk {
                     return Ok(Err(format!("no node of the mesh and none of its clients has the address {address}")));
                 }
             },
-            Ask::Echo { .. } | Ask::Events => line.buffer.clear(),
+            Ask::Echo { .. } | Ask::Events | Ask::Throughput { .. } => line.buffer.clear(),
         }
         line.close().await.map(Ok)
     }
@@ -181,6 +194,48 @@ impl Desk {
         line.close().await.map(Ok)
     }
 
+    /// A line once a second and one for the end of a throughput test.
+    async fn throughput(
+        &self,
+        to: Mac,
+        msecs: u64,
+        mut read: BufReader<OwnedReadHalf>,
+        mut line: Line,
+        id: u64,
+    ) -> io::Result<()> {
+        if !(1..=MAX_TEST_MSECS).contains(&msecs) {
+            return line.error(id, &format!("found test_msecs {msecs}, allowed: 1 to {MAX_TEST_MSECS}")).await;
+        }
+        let (reports, mut reported) = mpsc::channel(REPORTS);
+        let ask = self.tests.fetch_add(1, Ordering::Relaxed);
+        let start = Meter::Start { ask, dst: to.0, length: Duration::from_millis(msecs) };
+        if self.node.send(ControlRequest::Meter(start, Some(reports))).await.is_err() {
+            return line.error(id, STOPPING).await;
+        }
+        let mut byte = [0];
+        let mut stopped = false;
+        loop {
+            let report = tokio::select! {
+                report = reported.recv() => report,
+                said = read.read(&mut byte), if !stopped => {
+                    stopped = true;
+                    let stop = ControlRequest::Meter(Meter::Stop { ask }, None);
+                    if self.node.send(stop).await.is_err() || !matches!(said, Ok(1)) {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            };
+            let Some(report) = report else { return line.error(id, STOPPING).await };
+            line.open(id, None)?;
+            line.field("throughput", &view::throughput(&report))?;
+            line.close().await?;
+            if report.end.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
     /// A line for each event until the asker says anything or leaves.
     async fn events(&self, mut read: BufReader<OwnedReadHalf>, mut line: Line, id: u64) -> io::Result<()> {
         let (to, mut events) = mpsc::channel(EVENTS);
@@ -199,7 +254,7 @@ impl Desk {
             tokio::select! {
                 event = events.recv() => {
                     let Some(event) = event else { return Ok(()) };
-                    if matches!(event, Event::Echo(_)) {
+                    if matches!(event, Event::Echo(_) | Event::Meter(_)) {
                         continue;
                     }
                     if link_of(&event).is_some_and(|id| !names.contains_key(&id))
@@ -251,7 +306,9 @@ fn link_of(event: &Event) -> Option<LinkId> {
         Event::OriginatorNew(_)
         | Event::OriginatorGone(_)
         | Event::ClientRoamed { .. }
+        | Event::AddressFlip { .. }
         | Event::Echo(_)
+        | Event::Meter(_)
         | Event::TableFull(_)
         | Event::BackboneNew { .. }
         | Event::BackboneGone { .. }

@@ -1,14 +1,16 @@
 //! From the node's snapshot to what the control socket shows.
 
 use super::protocol::{
-    AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, EchoView, EventView, GlobalClient, Interface,
-    LocalClient, Mac, MeshView, Neighbor, Node, Originator, Statistics, Status, Translation,
+    AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, EchoView, EventView, GlobalClient,
+    Interface, LocalClient, Mac, MeshView, NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView,
+    Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
-use mesh_core::{Count, Drop, Duration, EchoAnswer, Event, LinkId};
+use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Who answers.
@@ -32,6 +34,7 @@ pub fn status(s: &NodeSnapshot, setup: &RunSetup, config: ConfigView) -> Status 
         uptime_msecs: msecs(s.mesh.uptime),
         rss_bytes: s.rss_bytes,
         mesh_mtu: s.host_mtu,
+        algo_auto: s.mesh.algorithm_auto,
         neighbors: s.mesh.neighbors.len(),
         originators: s.mesh.originators.iter().filter(|o| !o.paths.is_empty()).count(),
         local_clients: s.mesh.local_clients.len(),
@@ -49,8 +52,8 @@ pub fn mesh(s: &NodeSnapshot, setup: &RunSetup) -> MeshView {
         aggregated_ogms_enabled: setup.mesh.aggregation,
         ap_isolation_enabled: false,
         bonding_enabled: false,
+        distributed_arp_table_enabled: setup.mesh.dat,
         bridge_loop_avoidance_enabled: setup.mesh.bridge_loop_avoidance,
-        distributed_arp_table_enabled: false,
         fragmentation_enabled: setup.mesh.fragmentation,
         gw_mode: "off".to_owned(),
         hop_penalty: setup.mesh.hop_penalty,
@@ -98,7 +101,9 @@ pub fn neighbors(s: &NodeSnapshot) -> impl Iterator<Item = Neighbor> + '_ {
         last_seen_msecs: msecs(n.last_seen),
         neigh_address: Mac(n.addr),
         orig_address: n.originator.map(Mac),
-        tq: n.tq,
+        tq: (s.mesh.algorithm == Algorithm::Iv).then_some(n.tq),
+        throughput: (s.mesh.algorithm == Algorithm::V).then(|| kbits(n.throughput)),
+        throughput_source: (s.mesh.algorithm == Algorithm::V).then(|| n.rate_source.name().to_owned()),
         echo_count: n.echo_count,
         receive_count: n.receive_count,
         meshwork: n.meshwork,
@@ -114,7 +119,8 @@ pub fn originators(s: &NodeSnapshot) -> impl Iterator<Item = Originator> + '_ {
             best: p.best,
             last_seen_msecs: msecs(o.last_seen),
             neigh_address: Mac(p.neigh),
-            tq: p.tq,
+            tq: (s.mesh.algorithm == Algorithm::Iv).then_some(p.tq),
+            throughput: (s.mesh.algorithm == Algorithm::V).then(|| kbits(p.throughput)),
             tt_ttvn: o.ttvn,
             clients: o.clients,
             meshwork: o.meshwork,
@@ -158,6 +164,35 @@ pub fn global_clients(s: &NodeSnapshot) -> impl Iterator<Item = GlobalClient> + 
             ..ClientFlags::default()
         }),
         best: c.best,
+    })
+}
+
+/// IPv4 addresses of clients.
+pub fn dat_cache(s: &NodeSnapshot) -> impl Iterator<Item = DatEntry> + '_ {
+    s.mesh.addresses.iter().filter_map(|a| {
+        let IpAddr::V4(ip) = a.ip else { return None };
+        Some(DatEntry {
+            last_seen_msecs: msecs(a.last_seen),
+            dat_cache_ip4address: ip,
+            dat_cache_hwaddress: Mac(a.mac),
+            dat_cache_vid: vid(a.vid),
+            contested: a.contested,
+        })
+    })
+}
+
+/// IPv6 addresses of clients.
+pub fn nd_cache(s: &NodeSnapshot) -> impl Iterator<Item = NdEntry> + '_ {
+    s.mesh.addresses.iter().filter_map(|a| {
+        let IpAddr::V6(ip) = a.ip else { return None };
+        Some(NdEntry {
+            last_seen_msecs: msecs(a.last_seen),
+            nd_cache_ip6address: ip,
+            nd_cache_hwaddress: Mac(a.mac),
+            nd_cache_vid: vid(a.vid),
+            router: a.router,
+            contested: a.contested,
+        })
     })
 }
 
@@ -237,6 +272,18 @@ pub fn echo(answer: &EchoAnswer) -> EchoView {
     }
 }
 
+/// How far a throughput test has come.
+pub fn throughput(report: &MeterReport) -> ThroughputView {
+    ThroughputView {
+        orig_address: Mac(report.dst),
+        elapsed_msecs: msecs(report.elapsed),
+        bytes: report.bytes,
+        repeated: report.repeated,
+        result: report.end.map(|end| end.name().to_owned()),
+        code: report.end.map(|end| end.code()),
+    }
+}
+
 /// Something that happened; `name` knows hard interfaces by number.
 pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventView {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -252,6 +299,9 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         table: None,
         algo_name: None,
         why: None,
+        ip_address: None,
+        old_tt_address: None,
+        replaced: None,
     };
     let what = match event {
         Event::NeighborNew { link, neigh } => {
@@ -280,6 +330,14 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
             view.to_us = Some(*to_us);
             "client_roamed"
         }
+        Event::AddressFlip { ip, vid: vlan, old, new, from, replaced } => {
+            view.ip_address = Some(*ip);
+            view.tt_vid = Some(vid(*vlan));
+            (view.old_tt_address, view.tt_address) = (Some(Mac(*old)), Some(Mac(*new)));
+            view.orig_address = from.map(Mac);
+            view.replaced = Some(*replaced);
+            "address_flip"
+        }
         Event::TableFull(table) => {
             view.table = Some((*table).to_owned());
             "table_full"
@@ -306,10 +364,15 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
             "loop_detected"
         }
         Event::NoLink => "no_link",
-        Event::Echo(_) => "other",
+        Event::Echo(_) | Event::Meter(_) => "other",
     };
     what.clone_into(&mut view.what);
     view
+}
+
+/// From the wire's units of 100 kbit/s.
+fn kbits(throughput: u32) -> u64 {
+    u64::from(throughput) * 100
 }
 
 fn msecs(d: Duration) -> u64 {

@@ -15,8 +15,10 @@ pub(crate) async fn observe(socket: &Path, pid: u32) -> Result<Seen, ClientError
     let originators = daemon.ask(Ask::Originators).await?.originators.unwrap_or_default();
     let best = originators.into_iter().filter(|way| way.best);
     Ok(Seen {
-        neighbors: neighbors.into_iter().map(|n| (n.neigh_address.0, n.tq)).collect(),
-        routes: best.map(|way| (way.orig_address.0, Route { next: way.neigh_address.0, tq: way.tq })).collect(),
+        neighbors: neighbors.into_iter().map(|n| (n.neigh_address.0, n.tq.unwrap_or(u8::MAX))).collect(),
+        routes: best
+            .map(|way| (way.orig_address.0, Route { next: way.neigh_address.0, tq: way.tq.unwrap_or(u8::MAX) }))
+            .collect(),
         rss_bytes: resident(pid).unwrap_or(0),
     })
 }

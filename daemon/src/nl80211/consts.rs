@@ -43,6 +43,7 @@ pub mod attr {
     pub const REG_ALPHA2: u16 = 33;
     pub const MESH_CONFIG: u16 = 35;
     pub const WIPHY_FREQ: u16 = 38;
+    pub const IE: u16 = 42;
     pub const SCAN_FREQUENCIES: u16 = 44;
     pub const SCAN_SSIDS: u16 = 45;
     pub const BSS: u16 = 47;

@@ -137,6 +137,15 @@ fn width(elements: &[u8]) -> Width {
     }
 }
 
+/// How to look around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Ask on each channel, where that is allowed, and wait 30 ms for answers.
+    Ask,
+    /// Wait for beacons, about 110 ms on each channel: longer than between two of most senders.
+    Wait,
+}
+
 /// Has the radio of an interface listen around and returns when it has, or after `limit`.
 /// `freqs` in MHz; none means all. `beside_ap`: although it serves an access point.
 ///
@@ -146,6 +155,7 @@ pub fn scan(
     socket: &mut GenericSocket,
     ifindex: u32,
     freqs: &[u32],
+    way: Way,
     beside_ap: bool,
     limit: Duration,
 ) -> io::Result<()> {
@@ -153,8 +163,10 @@ pub fn scan(
     let news = socket.open_news(&["scan"])?;
     loop {
         let mut message = socket.message(cmd::TRIGGER_SCAN).attr(attr::IFINDEX, &ifindex.to_ne_bytes());
-        // A name of no bytes asks everybody to answer.
-        message = message.nest(attr::SCAN_SSIDS, |m| m.attr(1, &[]));
+        if way == Way::Ask {
+            // Names of no bytes ask everybody; without the second, meshes do not answer.
+            message = message.nest(attr::SCAN_SSIDS, |m| m.attr(1, &[])).attr(attr::IE, &[MESH_ID, 0]);
+        }
         if !freqs.is_empty() {
             message = message.nest(attr::SCAN_FREQUENCIES, |m| {
                 (1u16..).zip(freqs).fold(m, |m, (i, freq)| m.attr(i, &freq.to_ne_bytes()))

@@ -8,7 +8,9 @@
 //! A radio that another service owns is left alone, and a channel on which it serves an access
 //! point, or is a client of one, stays as it is.
 
+pub mod discover;
 pub mod keeper;
+pub mod listen;
 pub mod owner;
 pub mod plan;
 mod supplicant;

@@ -3,15 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "test code")]
 
 use mesh_core::snapshot::{
-    BackboneView, BlaView, ClaimView, GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView,
-    PathView, Snapshot,
+    AddressView, BackboneView, BlaView, ClaimView, GlobalClientView, LinkView, LocalClientView, NeighborView,
+    OriginatorView, PathView, Snapshot,
 };
-use mesh_core::{Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, LinkId, MeshConfig};
+use mesh_core::{
+    Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, LinkId, MeshConfig, Meter, MeterEnd, MeterReport,
+};
 use meshwork::control::About;
 use meshwork::control::protocol::{ConfigView, Reload};
 use meshwork::io::{IoCounters, PortCounters};
 use meshwork::run::{ControlRequest, LinkSetup, NodeSnapshot, RunSetup};
 use packet::{MacAddr, Vid};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -131,6 +134,11 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         ],
         local_clients: vec![local(mac(100), Vid::UNTAGGED, true), local(mac(101), Vid::tagged(7), false)],
         global_clients: named.into_iter().chain(many).collect(),
+        addresses: vec![
+            address([10, 0, 0, 50].into(), Vid::UNTAGGED, false),
+            address([10, 0, 0, 9].into(), Vid::tagged(7), true),
+            address("fe80::50".parse().unwrap(), Vid::UNTAGGED, false),
+        ],
         bla: bla(),
         counters,
     };
@@ -149,6 +157,10 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         version: "9.9.9",
         rss_bytes: 4096,
     }
+}
+
+fn address(ip: IpAddr, vid: Vid, contested: bool) -> AddressView {
+    AddressView { ip, vid, mac: mac(50), last_seen: Duration::from_millis(75_003), contested, router: ip.is_ipv6() }
 }
 
 fn bla() -> BlaView {
@@ -198,6 +210,7 @@ pub fn local(addr: MacAddr, vid: Vid, permanent: bool) -> LocalClientView {
 
 /// Answers like a main loop: echoes to `mac(2)` come back, others do not.
 pub async fn fake_node(mut asked: mpsc::Receiver<ControlRequest>, clients: u32) {
+    let mut meters = Vec::new();
     while let Some(request) = asked.recv().await {
         match request {
             ControlRequest::Snapshot(to) => {
@@ -234,6 +247,29 @@ pub async fn fake_node(mut asked: mpsc::Receiver<ControlRequest>, clients: u32) 
                     to.closed().await;
                 });
             }
+            // A test that gets 1000 bytes through per second, to whomever.
+            ControlRequest::Meter(Meter::Start { ask, dst, length }, Some(to)) => {
+                let report = |secs: u64, end| MeterReport {
+                    ask,
+                    dst,
+                    elapsed: Duration::from_secs(secs),
+                    bytes: 1000 * secs,
+                    repeated: 2,
+                    end,
+                };
+                to.send(report(1, None)).await.unwrap();
+                if length < Duration::from_secs(5) {
+                    to.send(report(2, Some(MeterEnd::Complete))).await.unwrap();
+                } else {
+                    meters.push((report(2, Some(MeterEnd::Cancelled)), to));
+                }
+            }
+            ControlRequest::Meter(Meter::Stop { ask }, None) => {
+                for (report, to) in meters.extract_if(.., |(report, _)| report.ask == ask) {
+                    to.send(report).await.unwrap();
+                }
+            }
+            ControlRequest::Meter(..) => panic!("a start has a channel, a stop has none"),
             ControlRequest::Configure(..) => panic!("nobody configures over the socket"),
         }
     }

@@ -3,12 +3,14 @@
 use crate::script::Step;
 use mesh_core::fib::Table;
 use mesh_core::{
-    Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig, Plane,
-    PlaneSink, drive,
+    Algorithm, Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
+    Plane, PlaneSink, drive,
 };
 use packet::consts::{AGGREGATE_BYTES, ETH_LEN, ETHERTYPE, TTL};
+use packet::elp::ElpHeader;
 use packet::eth::{ClientFrame, EthHeader};
 use packet::ogm::{DIRECTLINK, OgmHeader};
+use packet::ogm2::Ogm2Header;
 use packet::{MacAddr, Packet};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -78,9 +80,21 @@ impl Sink {
                     assert!(bytes.len() <= config.mtu, "{} bytes over MTU {}", bytes.len(), config.mtu);
                 }
             }
-            Packet::Coded(_) | Packet::Elp(..) | Packet::Ogm2(_) | Packet::Mcast { .. } => {
-                panic!("B.A.T.M.A.N. IV sends no {packet:?}")
+            Packet::Elp(..) => {
+                let (hello, probe) = (ElpHeader::SENT_LEN, ElpHeader::PROBE_LEN);
+                assert_eq!(bytes.len(), if eth.dst.is_broadcast() { hello } else { probe });
             }
+            Packet::Ogm2(all) => {
+                assert!(eth.dst.is_broadcast());
+                assert_eq!(all.bytes().len(), bytes.len(), "whole members only");
+                assert!(all.members().all(|ogm| ogm.header.ttl <= TTL && ogm.header.orig.is_unicast()));
+                assert!(bytes.len() <= largest);
+            }
+            Packet::Mcast { .. } => {
+                assert!(eth.dst.is_unicast() && bytes.len() <= config.mtu);
+                assert!(bytes[2] < TTL + 1 && bytes[2] > 0, "TTL {}", bytes[2]);
+            }
+            Packet::Coded(_) => panic!("nobody sends {packet:?}"),
         }
     }
 
@@ -191,6 +205,7 @@ impl Node {
                     self.announce(link, by, orig, tq, &tvlvs);
                 }
             }
+            Step::Told(input) => self.control(input),
             Step::HostRx(bytes) => {
                 count();
                 self.plane.plane.host_rx(Frame::copy_of(&bytes), false, self.now, &mut self.plane.sink);
@@ -265,6 +280,14 @@ impl Node {
         let seqno = self.seqnos.entry(orig).or_default();
         *seqno += 1;
         let eth = EthHeader { dst: MacAddr::BROADCAST, src: by, ethertype: ETHERTYPE.into() };
+        if self.mesh.algorithm() == Algorithm::V {
+            let elp = ElpHeader::new(by, *seqno, 500);
+            let mut ogm = Ogm2Header::new(orig, *seqno);
+            ogm.throughput = u32::from(tq).into();
+            ogm.tvlv_len = (tvlvs.len() as u16).into();
+            self.hear(link, &[eth.as_bytes(), &elp.hello()].concat());
+            return self.hear(link, &[eth.as_bytes(), ogm.as_bytes(), tvlvs].concat());
+        }
         let mut ogm = OgmHeader::new(orig, *seqno, if by == orig { TTL } else { TTL - 1 });
         ogm.tq = if by == orig { u8::MAX } else { tq };
         ogm.tvlv_len = (tvlvs.len() as u16).into();

@@ -2,14 +2,22 @@
 //! checksums that often fit, so that the fuzzer gets past the first checks.
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
-use mesh_core::{Caps, Duration, Echo, LinkConfig, LinkId, MeshConfig};
+use mesh_core::{
+    Algorithm, Caps, Choice, Duration, Echo, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, MeshConfig, Station,
+};
+use packet::bla::ClaimFrame;
 use packet::consts::{ETHERTYPE, TTL, VERSION, packet_type};
+use packet::elp::ElpHeader;
 use packet::eth::EthHeader;
 use packet::frag::FragHeader;
 use packet::icmp::IcmpHeader;
+use packet::mcast::McastHeader;
 use packet::ogm::OgmHeader;
+use packet::ogm2::Ogm2Header;
+use packet::tvlv::gateway::Gateway;
 use packet::tvlv::meshwork::{self, Meshwork};
 use packet::tvlv::roam::Roam;
+use packet::tvlv::tracker::{self, Tracker};
 use packet::tvlv::tt::{self, TtChange};
 use packet::tvlv::{emit, kind};
 use packet::unicast::{Unicast4Header, UnicastHeader, UnicastTvlvHeader};
@@ -35,6 +43,8 @@ pub enum Step {
     /// A neighbour repeats our OGMs and sends its own, or those of somebody behind it, once per
     /// interval: what it takes to get a route there.
     Talk { link: LinkId, by: MacAddr, orig: MacAddr, tq: u8, rounds: u8, tvlvs: Vec<u8> },
+    /// The system says how fast a wire is, what a radio's driver knows, what the mesh interface is.
+    Told(Input),
     /// A client sends a frame into the mesh interface.
     HostRx(Vec<u8>),
     /// Somebody asks for a mesh echo.
@@ -50,13 +60,19 @@ pub enum Step {
 /// Settings with small caps, so that a short story reaches them.
 pub fn config(u: &mut Unstructured<'_>) -> Result<MeshConfig> {
     let bits: u8 = u.arbitrary()?;
+    let both = [Choice::Auto, Choice::Fixed(Algorithm::Iv), Choice::Fixed(Algorithm::V)];
     Ok(MeshConfig {
+        algorithm: *u.choose(&both)?,
+        extensions: bits & 32 != 0,
+        dat: bits & 64 != 0,
+        elp_interval: Duration::from_millis(if bits & 1 != 0 { 20 } else { 500 }),
         orig_interval: Duration::from_millis(if bits & 1 != 0 { 40 } else { 1000 }),
         hop_penalty: u.arbitrary()?,
         aggregation: bits & 2 != 0,
         fragmentation: bits & 4 != 0,
         fast_start: bits & 8 != 0,
         wifi_clients: bits & 16 != 0,
+        dat: bits & 32 != 0,
         caps: Caps {
             originators: 6,
             neighbors: 3,
@@ -64,6 +80,7 @@ pub fn config(u: &mut Unstructured<'_>) -> Result<MeshConfig> {
             clients_per_originator: 5,
             local_clients: 4,
             vlans: 2,
+            addresses: 3,
             fragment_bytes: 4096,
         },
         ..MeshConfig::new(HOST)
@@ -84,13 +101,14 @@ pub fn link_config(u: &mut Unstructured<'_>, link: LinkId) -> Result<LinkConfig>
         mtu,
         wifi: u.arbitrary()?,
         hop_penalty: u.arbitrary()?,
+        throughput: *u.choose(&[None, None, Some(1), Some(10_000), Some(u32::MAX)])?,
     })
 }
 
 /// The next step; an error when the bytes are used up.
 pub fn step(u: &mut Unstructured<'_>) -> Result<Step> {
     let link = LinkId(u.int_in_range(0..=LINKS - 1)?);
-    Ok(match u.int_in_range(0..=27_u8)? {
+    Ok(match u.int_in_range(0..=29_u8)? {
         0 => Step::LinkUp(link, link_config(u, link)?),
         1 => Step::LinkDown(link),
         2..=4 => Step::Wait(Duration::from_millis(u64::from(u.arbitrary::<u8>()?) * 20)),
@@ -111,12 +129,23 @@ pub fn step(u: &mut Unstructured<'_>) -> Result<Step> {
             let (tq, rounds) = (*u.choose(&[255, 200, 100])?, u.int_in_range(1..=20)?);
             let mut tvlvs = Vec::new();
             table(u, tt::flags::OGM_DIFF, &mut tvlvs)?;
-            if u.arbitrary()? {
-                container(&mut tvlvs, kind::MESHWORK, meshwork::VERSION, Meshwork::new(1).as_bytes());
-            }
+            features(u, &mut tvlvs)?;
             Step::Talk { link, by, orig, tq, rounds, tvlvs }
         }
+        17 => Step::Told(told(u, link)?),
         _ => Step::LinkRx(link, mesh_frame(u, link)?),
+    })
+}
+
+/// What only the system knows.
+fn told(u: &mut Unstructured<'_>, link: LinkId) -> Result<Input> {
+    let rate = *u.choose(&[None, Some(0), Some(10), Some(2000), Some(u32::MAX)])?;
+    Ok(match u.int_in_range(0..=5_u8)? {
+        0 => Input::LinkSpeed(link, LinkSpeed { throughput: rate, full_duplex: u.arbitrary()? }),
+        1 => Input::Station(link, neighbor(u)?, Station::Gone),
+        2 => Input::Station(link, neighbor(u)?, Station::Failed(u.arbitrary()?)),
+        3 | 4 => Input::Station(link, neighbor(u)?, Station::Rate { expected: rate, tx_bitrate: Some(540) }),
+        _ => Input::Host(HostInfo { bridged: u.arbitrary()? }),
     })
 }
 
@@ -153,16 +182,85 @@ fn vid(u: &mut Unstructured<'_>) -> Result<Vid> {
 
 fn client_frame(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
+    if u.ratio(1, 6)? {
+        return claim(u);
+    }
     out.extend(client(u)?.0);
     out.extend(client(u)?.0);
     if let Some(id) = vid(u)?.id() {
         out.extend([0x81, 0]);
         out.extend(id.to_be_bytes());
     }
-    out.extend(u.choose(&[0x0800_u16, 0x0806, 0x86dd, ETHERTYPE])?.to_be_bytes());
+    let ethertype = *u.choose(&[0x0800_u16, 0x0806, 0x0806, 0x86dd, ETHERTYPE])?;
+    out.extend(ethertype.to_be_bytes());
+    if ethertype == 0x0806 && u.ratio(3, 4)? {
+        // ARP among three stations.
+        out.extend([0, 1, 8, 0, 6, 4, 0, u.int_in_range(1..=2)?]);
+        for _ in 0..2 {
+            out.extend(client(u)?.0);
+            out.extend([10, 0, 0, u.int_in_range(0..=3)?]);
+        }
+        return Ok(out);
+    }
+    if ethertype != 0x0806 && u.ratio(1, 2)? {
+        ip(u, ethertype == 0x86dd, &mut out)?;
+        return Ok(out);
+    }
     let fill: u8 = u.arbitrary()?;
     let len = *u.choose(&[0, 1, 28, 46, 100, 600, 1500, 5000])?;
     out.resize(out.len() + len, fill);
+    Ok(out)
+}
+
+/// The head of a datagram or message that some service reads, the rest arbitrary.
+fn ip(u: &mut Unstructured<'_>, v6: bool, out: &mut Vec<u8>) -> Result<()> {
+    let ports: &[[u8; 4]] = &[[0, 67, 0, 68], [0, 68, 0, 67], [2, 34, 2, 35], [2, 35, 2, 34]];
+    let start = out.len();
+    if v6 {
+        out.resize(start + 40, 0);
+        let next = *u.choose(&[58, 17, 0])?;
+        (out[start], out[start + 6], out[start + 7]) = (0x60, next, 255);
+        for at in [8, 24] {
+            let last = u.int_in_range(0..=3)?;
+            let multicast = u.arbitrary()?;
+            out[start + at] = if multicast { 0xff } else { 0xfe };
+            out[start + at + 1] = if multicast { 0x02 } else { 0x80 };
+            out[start + at + 15] = last;
+        }
+        if next == 58 {
+            out.push(u.int_in_range(128..=143)?);
+        } else {
+            out.extend(u.choose(ports)?);
+        }
+    } else {
+        out.resize(start + 20, 0);
+        (out[start], out[start + 9]) = (0x45, *u.choose(&[17, 2, 6])?);
+        out[start + 16] = *u.choose(&[10, 224, 239, 255])?;
+        out.extend(u.choose(ports)?);
+    }
+    out.extend(u.bytes(u.len().min(64))?);
+    let len = out.len() + *u.choose(&[0, 300])?;
+    out.resize(len, 0);
+    let len = ((out.len() - start) as u16).to_be_bytes();
+    let at = start + if v6 { 4 } else { 2 };
+    out[at..at + 2].copy_from_slice(&len);
+    Ok(())
+}
+
+/// What nodes on one LAN tell each other.
+fn claim(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let (gateway, vid) = (station(u)?, vid(u)?);
+    let group = *u.choose(&[0, 1, 0xffff])?;
+    let frame = match u.int_in_range(0..=4_u8)? {
+        0 => ClaimFrame::claim(gateway, client(u)?, group, vid),
+        1 => ClaimFrame::unclaim(gateway, client(u)?, group, vid),
+        2 => ClaimFrame::announce(gateway, u.arbitrary()?, group, vid),
+        3 => ClaimFrame::request(gateway, station(u)?, group, vid),
+        _ => ClaimFrame::loop_detect(gateway, u.arbitrary()?, group, vid),
+    };
+    let mut out = vec![0; 64];
+    let len = frame.emit(&mut out).unwrap_or(0);
+    out.truncate(len);
     Ok(out)
 }
 
@@ -174,7 +272,17 @@ fn mesh_frame(u: &mut Unstructured<'_>, link: LinkId) -> Result<Vec<u8>> {
     let eth = EthHeader { dst, src: station(u)?, ethertype: ETHERTYPE.into() };
     let mut out = eth.as_bytes().to_vec();
     match choice {
-        0..=4 => {
+        0 => {
+            let orig = if u.ratio(7, 8)? { eth.src } else { station(u)? };
+            let elp = ElpHeader::new(orig, u.arbitrary::<u8>()?.into(), 500);
+            out.extend(elp.hello());
+        }
+        1 | 2 => {
+            for _ in 0..u.int_in_range(1..=3)? {
+                ogm2(u, &eth, &mut out)?;
+            }
+        }
+        3 | 4 => {
             for _ in 0..u.int_in_range(1..=3)? {
                 ogm(u, &eth, &mut out)?;
             }
@@ -229,6 +337,21 @@ fn mesh_frame(u: &mut Unstructured<'_>, link: LinkId) -> Result<Vec<u8>> {
             out.extend(header.as_bytes());
             out.extend(tvlvs);
         }
+        14 if u.arbitrary()? => {
+            let mut slots = Vec::new();
+            for _ in 0..u.int_in_range(0..=6)? {
+                slots.push(station(u)?);
+            }
+            let mut value = vec![0; 64];
+            let len = Tracker::emit(&slots, &mut value).unwrap_or(0);
+            let mut tvlvs = Vec::new();
+            container(&mut tvlvs, kind::MCAST_TRACKER, tracker::VERSION, &value[..len]);
+            let mut header = McastHeader::new(tvlvs.len() as u16);
+            header.ttl = ttl(u)?;
+            out.extend(header.as_bytes());
+            out.extend(tvlvs);
+            out.extend(client_frame(u)?);
+        }
         14 => {
             let kind = *u.choose(&[packet_type::ELP, packet_type::OGM2, packet_type::MCAST, 0x45, 0x7f, 2, 9])?;
             out.extend([kind, VERSION]);
@@ -262,9 +385,7 @@ fn ogm(u: &mut Unstructured<'_>, eth: &EthHeader, out: &mut Vec<u8>) -> Result<(
     if u.ratio(3, 4)? {
         let flags = if u.ratio(1, 16)? { u.arbitrary()? } else { tt::flags::OGM_DIFF };
         table(u, flags, &mut tvlvs)?;
-        if u.arbitrary()? {
-            container(&mut tvlvs, kind::MESHWORK, meshwork::VERSION, Meshwork::new(u.arbitrary()?).as_bytes());
-        }
+        features(u, &mut tvlvs)?;
     }
     header.tvlv_len = (tvlvs.len() as u16).into();
     if u.ratio(1, 32)? {
@@ -272,6 +393,42 @@ fn ogm(u: &mut Unstructured<'_>, eth: &EthHeader, out: &mut Vec<u8>) -> Result<(
     }
     out.extend(header.as_bytes());
     out.extend(tvlvs);
+    Ok(())
+}
+
+fn ogm2(u: &mut Unstructured<'_>, eth: &EthHeader, out: &mut Vec<u8>) -> Result<()> {
+    let orig = if u.ratio(1, 2)? { eth.src } else { station(u)? };
+    let seqno = u32::from(u.arbitrary::<u8>()?).wrapping_add(*u.choose(&[0, 0, 0, 0x10000, 0xffff_ff80])?);
+    let mut header = Ogm2Header::new(orig, seqno);
+    header.ttl = ttl(u)?;
+    header.throughput = u.choose(&[u32::MAX, 10_000, 100, 1, 0])?.to_owned().into();
+    let mut tvlvs = Vec::new();
+    if u.ratio(3, 4)? {
+        table(u, tt::flags::OGM_DIFF, &mut tvlvs)?;
+        features(u, &mut tvlvs)?;
+    }
+    header.tvlv_len = (tvlvs.len() as u16).into();
+    out.extend(header.as_bytes());
+    out.extend(tvlvs);
+    Ok(())
+}
+
+/// Containers that say what an originator can and wants.
+fn features(u: &mut Unstructured<'_>, tvlvs: &mut Vec<u8>) -> Result<()> {
+    let bits: u8 = u.arbitrary()?;
+    if bits & 1 != 0 {
+        container(tvlvs, kind::MESHWORK, meshwork::VERSION, Meshwork::new(u.int_in_range(0..=7)?).as_bytes());
+    }
+    if bits & 2 != 0 {
+        container(tvlvs, kind::DAT, 1, &[]);
+    }
+    if bits & 4 != 0 {
+        let value = Gateway::new(*u.choose(&[0, 100, u32::MAX])?, 20);
+        container(tvlvs, kind::GATEWAY, 1, value.as_bytes());
+    }
+    if bits & 8 != 0 {
+        container(tvlvs, kind::MCAST, 2, &[u.arbitrary()?, 0, 0, 0]);
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 
 use mesh_core::{
     Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, HostInfo, Input, Instant, LinkConfig,
-    LinkId, LinkSpeed, Mesh, MeshConfig, Seqnos, Station, drive,
+    LinkId, LinkSpeed, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
 };
 use packet::MacAddr;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,13 @@ pub struct Settings {
     wifi_clients: bool,
     #[serde(default = "yes")]
     bridge_loop_avoidance: bool,
+    #[serde(default = "yes")]
+    meter: bool,
+}
+
+/// What holds in recordings that are older than a setting.
+const fn yes() -> bool {
+    true
 }
 
 /// One input.
@@ -67,6 +74,8 @@ enum Told {
     HostRx { frame: String },
     Configure { config: Settings },
     Echo { dst: String, ttl: u8, uid: u8, seqno: u16, record_route: bool },
+    MeterStart { ask: u32, dst: String, length_us: u64 },
+    MeterStop { ask: u32 },
     Tick,
 }
 
@@ -277,6 +286,7 @@ impl Settings {
             fragmentation: config.fragmentation,
             fast_start: config.fast_start,
             wifi_clients: config.wifi_clients,
+            meter: config.meter,
             bridge_loop_avoidance: config.bridge_loop_avoidance,
         }
     }
@@ -296,6 +306,7 @@ impl Settings {
             fragmentation: self.fragmentation,
             fast_start: self.fast_start,
             wifi_clients: self.wifi_clients,
+            meter: self.meter,
             bridge_loop_avoidance: self.bridge_loop_avoidance,
             caps: Caps::default(),
             ..MeshConfig::new(mac(&self.host_mac)?)
@@ -338,6 +349,10 @@ impl Told {
                 seqno: e.seqno,
                 record_route: e.record_route,
             },
+            Input::Meter(Meter::Start { ask, dst, length }) => {
+                Self::MeterStart { ask: *ask, dst: dst.to_string(), length_us: length.as_micros() as u64 }
+            }
+            Input::Meter(Meter::Stop { ask }) => Self::MeterStop { ask: *ask },
             Input::Tick => Self::Tick,
         }
     }
@@ -374,14 +389,13 @@ impl Told {
             Self::Echo { dst, ttl, uid, seqno, record_route } => {
                 Input::Echo(Echo { dst: mac(dst)?, ttl: *ttl, uid: *uid, seqno: *seqno, record_route: *record_route })
             }
+            Self::MeterStart { ask, dst, length_us } => {
+                Input::Meter(Meter::Start { ask: *ask, dst: mac(dst)?, length: Duration::from_micros(*length_us) })
+            }
+            Self::MeterStop { ask } => Input::Meter(Meter::Stop { ask: *ask }),
             Self::Tick => Input::Tick,
         })
     }
-}
-
-/// Recordings without the key are older than it.
-fn yes() -> bool {
-    true
 }
 
 fn algorithm_name(choice: Choice) -> &'static str {
@@ -443,6 +457,8 @@ mod tests {
             Input::HostRx(Frame::copy_of(&[7])),
             Input::Configure(MeshConfig::new(MacAddr([4; 6]))),
             Input::Echo(Echo { dst: MacAddr([6; 6]), ttl: 5, uid: 4, seqno: 3, record_route: true }),
+            Input::Meter(Meter::Start { ask: 9, dst: MacAddr([6; 6]), length: Duration::from_millis(5) }),
+            Input::Meter(Meter::Stop { ask: 9 }),
             Input::Tick,
         ];
         for input in &inputs {

@@ -1,0 +1,292 @@
+//! Throughput tests between two nodes over a wire with a rate, a delay, a queue and losses.
+
+use mesh_core::rng::Rng;
+use mesh_core::{
+    Count, Counters, DataPlane, Drop, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh,
+    MeshConfig, Meter, MeterEnd, MeterReport, Plane, PlaneSink, drive,
+};
+use packet::MacAddr;
+use packet::icmp::TpHeader;
+use std::collections::VecDeque;
+use zerocopy::IntoBytes;
+
+const LINK: LinkId = LinkId(0);
+
+#[derive(Default)]
+struct Sink {
+    tx: Vec<Frame>,
+    punted: Vec<Input>,
+}
+
+impl PlaneSink for Sink {
+    fn link_tx(&mut self, _: LinkId, frame: Frame) {
+        self.tx.push(frame);
+    }
+    fn host_tx(&mut self, _: Frame) {}
+    fn punt_link(&mut self, link: LinkId, frame: Frame) {
+        self.punted.push(Input::LinkRx(link, frame));
+    }
+    fn punt_host(&mut self, _: Frame) {}
+    fn recycle(&mut self, _: Frame) {}
+}
+
+struct Side(Plane, Sink);
+
+impl DataPlane for Side {
+    fn apply(&mut self, change: &FibChange) {
+        self.0.apply(change);
+    }
+    fn inject_link(&mut self, link: LinkId, frame: Frame) {
+        self.1.link_tx(link, frame);
+    }
+    fn inject_host(&mut self, _: Frame) {}
+    fn again_link(&mut self, link: LinkId, frame: Frame) {
+        self.0.link_rx(link, frame, Instant::ZERO, &mut self.1);
+    }
+    fn again_host(&mut self, _: Frame) {}
+    fn counters(&self) -> Counters {
+        self.0.counters().clone()
+    }
+}
+
+/// What leaves one node for the other.
+struct Wire {
+    /// Frames under way and when they arrive.
+    queue: VecDeque<(Instant, Frame)>,
+    /// When the sender's last bit is out.
+    free: Instant,
+}
+
+/// Two nodes with a wire between them.
+struct Pair {
+    nodes: Vec<(Mesh, Side)>,
+    wires: Vec<Wire>,
+    now: Instant,
+    bytes_per_sec: u64,
+    delay: Duration,
+    /// Longest queue in time; later frames are dropped.
+    queue: Duration,
+    loss_percent: u64,
+    rng: Rng,
+    reports: Vec<MeterReport>,
+    /// Told for every mesh frame that arrives.
+    longest: usize,
+}
+
+fn addr(i: usize) -> MacAddr {
+    MacAddr([2, 0, 0, 0, 0, i as u8 + 1])
+}
+
+impl Pair {
+    fn new(bytes_per_sec: u64, loss_percent: u64, tune: impl Fn(&mut MeshConfig)) -> Self {
+        let now = Instant::from_micros(1_000_000);
+        let mut pair = Self {
+            nodes: Vec::new(),
+            wires: Vec::new(),
+            now,
+            bytes_per_sec,
+            delay: Duration::from_millis(2),
+            queue: Duration::from_millis(50),
+            loss_percent: 0,
+            rng: Rng::new(loss_percent + 1),
+            reports: Vec::new(),
+            longest: 0,
+        };
+        for i in 0..2 {
+            let mut config = MeshConfig::new(MacAddr([2, 0xba, 0, 0, 0, i as u8]));
+            tune(&mut config);
+            let side = Side(Plane::new(i as u64), Sink::default());
+            pair.nodes.push((Mesh::new(config, i as u64, None, now), side));
+            pair.wires.push(Wire { queue: VecDeque::new(), free: now });
+            let cfg = LinkConfig {
+                name: "e0".into(),
+                mac: addr(i),
+                mtu: 1532,
+                wifi: false,
+                hop_penalty: 0,
+                throughput: None,
+            };
+            pair.input(i, Input::LinkUp(LINK, cfg));
+        }
+        pair.run(Duration::from_secs(3));
+        pair.loss_percent = loss_percent;
+        pair
+    }
+
+    fn input(&mut self, i: usize, input: Input) {
+        let (mesh, side) = &mut self.nodes[i];
+        let reports = &mut self.reports;
+        let mut inputs = vec![input];
+        while !inputs.is_empty() {
+            for input in inputs.drain(..) {
+                drive(mesh, side, input, self.now, |e| {
+                    if let Event::Meter(r) = e {
+                        reports.push(r);
+                    }
+                });
+            }
+            inputs.append(&mut side.1.punted);
+        }
+        assert_eq!(mesh.broken_invariant(), None);
+        for frame in side.1.tx.drain(..) {
+            let wire = &mut self.wires[i];
+            let start = wire.free.max(self.now);
+            self.longest = self.longest.max(frame.len());
+            if start.since(self.now) > self.queue || self.rng.next_u64() % 100 < self.loss_percent {
+                continue;
+            }
+            wire.free = start + Duration::from_micros(frame.len() as u64 * 1_000_000 / self.bytes_per_sec);
+            wire.queue.push_back((wire.free + self.delay, frame));
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let arrivals = self.wires.iter().filter_map(|w| w.queue.front().map(|(at, _)| *at));
+            let timers = self.nodes.iter().map(|(mesh, _)| mesh.poll_timeout());
+            let next = arrivals.chain(timers).min().expect("nodes have timers").max(self.now);
+            if next > end {
+                self.now = end;
+                return;
+            }
+            self.now = next;
+            for i in 0..2 {
+                while self.wires[i].queue.front().is_some_and(|(at, _)| *at <= next) {
+                    let (_, frame) = self.wires[i].queue.pop_front().expect("just seen");
+                    let (_, side) = &mut self.nodes[1 - i];
+                    side.0.link_rx(LINK, frame, next, &mut side.1);
+                    self.input(1 - i, Input::Tick);
+                }
+            }
+            for i in 0..2 {
+                self.input(i, Input::Tick);
+            }
+        }
+    }
+
+    fn start(&mut self, from: usize, to: MacAddr, length: Duration) {
+        self.input(from, Input::Meter(Meter::Start { ask: 7, dst: to, length }));
+    }
+
+    fn last(&self) -> MeterReport {
+        *self.reports.last().expect("a report")
+    }
+
+    fn dropped(&self, i: usize, why: Drop) -> u64 {
+        self.nodes[i].0.snapshot(self.now).counters.dropped(why)
+    }
+}
+
+#[test]
+fn fills_a_wire_to_nine_tenths() {
+    for bytes_per_sec in [125_000, 1_250_000, 12_500_000] {
+        let mut p = Pair::new(bytes_per_sec, 0, |_| {});
+        p.start(0, addr(1), Duration::from_secs(10));
+        p.run(Duration::from_secs(11));
+        let r = p.last();
+        assert_eq!((r.ask, r.dst, r.end), (7, addr(1), Some(MeterEnd::Complete)));
+        assert_eq!(r.elapsed, Duration::from_secs(10));
+        let share = r.bytes as f64 / 10.0 / bytes_per_sec as f64;
+        assert!((0.9..1.0).contains(&share), "{share} of {bytes_per_sec} bytes per second");
+        assert_eq!(p.reports.len(), 10, "one a second, and the last one");
+        assert!(p.reports.windows(2).all(|w| w[0].bytes <= w[1].bytes));
+        assert_eq!(p.longest, 1500, "as long as the kernel's");
+    }
+}
+
+#[test]
+fn losses_slow_it_down_and_do_not_stop_it() {
+    let mut p = Pair::new(1_250_000, 3, |_| {});
+    p.start(1, addr(0), Duration::from_secs(10));
+    p.run(Duration::from_secs(11));
+    let r = p.last();
+    assert_eq!(r.end, Some(MeterEnd::Complete));
+    // Mathis, Semke, Mahdavi 1997: MSS / RTT * 1.22 / sqrt(loss), here 2.4 MB/s, above the wire's
+    // rate; a queue that overflows on top takes its part.
+    assert!(r.bytes > 5_000_000 && r.repeated > 50, "{r:?}");
+}
+
+#[test]
+fn stops_when_told() {
+    let mut p = Pair::new(1_250_000, 0, |_| {});
+    p.start(0, addr(1), Duration::from_secs(10));
+    p.run(Duration::from_secs(2));
+    p.input(0, Input::Meter(Meter::Stop { ask: 8 }));
+    assert_eq!(p.last().end, None, "that was another one");
+    p.input(0, Input::Meter(Meter::Stop { ask: 7 }));
+    let r = p.last();
+    assert_eq!((r.end, r.elapsed), (Some(MeterEnd::Cancelled), Duration::from_secs(2)));
+    assert!(r.bytes > 2_000_000);
+    p.run(Duration::from_secs(5));
+    assert_eq!(p.last(), r, "nothing follows");
+}
+
+#[test]
+fn refuses_what_cannot_work() {
+    let mut p = Pair::new(1_250_000, 0, |_| {});
+    p.start(0, addr(9), Duration::from_secs(1));
+    assert_eq!(p.last().end, Some(MeterEnd::Unreachable));
+    p.start(0, addr(1), Duration::from_secs(1));
+    p.start(0, addr(1), Duration::from_secs(1));
+    assert_eq!(p.last().end, Some(MeterEnd::Ongoing));
+    p.run(Duration::from_secs(3));
+    assert_eq!(p.last().end, Some(MeterEnd::Complete));
+    p.input(0, Input::LinkDown(LINK));
+    p.start(0, addr(1), Duration::from_secs(1));
+    assert_eq!(p.last().end, Some(MeterEnd::CannotSend));
+}
+
+#[test]
+fn who_does_not_answer_is_not_reachable() {
+    let mut p = Pair::new(1_250_000, 0, |cfg| cfg.meter = false);
+    p.start(0, addr(1), Duration::from_secs(10));
+    p.run(Duration::from_secs(11));
+    let r = p.last();
+    assert_eq!((r.end, r.bytes), (Some(MeterEnd::Unreachable), 0));
+    p.start(0, addr(1), Duration::from_secs(100));
+    p.run(Duration::from_secs(40));
+    let r = p.last();
+    assert_eq!((r.end, r.elapsed), (Some(MeterEnd::Unreachable), Duration::from_secs(31)));
+    assert!(p.dropped(1, Drop::Unsupported) >= 3 * 8, "three messages, and again after every timeout");
+}
+
+/// A message or an answer that somebody invents, as it arrives at node 1.
+fn forge(p: &mut Pair, from: MacAddr, session: u16, subtype: u8, seqno: u32, len: usize) {
+    let head = TpHeader::new(addr(1), from, 0, session, subtype, seqno, 0);
+    let mut bytes = [&addr(1).0[..], &addr(0).0, &[0x43, 5], head.as_bytes()].concat();
+    bytes.resize(14 + len.max(TpHeader::LEN), 0);
+    let (_, side) = &mut p.nodes[1];
+    side.0.link_rx(LINK, Frame::copy_of(&bytes), p.now, &mut side.1);
+    p.input(1, Input::Tick);
+}
+
+#[test]
+fn answers_little_to_few() {
+    let mut p = Pair::new(1_250_000, 0, |_| {});
+    let answers = |p: &Pair| p.nodes[1].0.snapshot(p.now).counters.count(Count::IcmpTx);
+    let first = TpHeader::FIRST_SEQNO;
+    forge(&mut p, addr(9), 1, 0, first, 1486);
+    forge(&mut p, addr(0), 1, 0, first, 100);
+    forge(&mut p, addr(0), 1, 0, first.wrapping_add(1476), 1486);
+    forge(&mut p, addr(0), 1, 1, first, 28);
+    assert_eq!(
+        (answers(&p), p.dropped(1, Drop::Meter)),
+        (0, 4),
+        "strangers, short ones, late ones, answers to nothing"
+    );
+    for session in 0..10 {
+        forge(&mut p, addr(0), session, 0, first, 1486);
+    }
+    assert_eq!((answers(&p), p.dropped(1, Drop::RateLimit)), (5, 5), "five sessions");
+    forge(&mut p, addr(0), 3, 0, first.wrapping_add(0x4000_0000), 1486);
+    assert_eq!(answers(&p), 5);
+    // Sessions end after a second, but new ones are not taken at any rate.
+    for _ in 0..60 {
+        p.run(Duration::from_millis(1001));
+        for session in 0..10 {
+            forge(&mut p, addr(0), session, 0, first, 1486);
+        }
+    }
+    assert!((250..=330).contains(&answers(&p)), "five a second: {}", answers(&p));
+}
