@@ -44,26 +44,31 @@ impl Snoop {
         }
     }
 
+    #[inline]
     fn wants_ipv6(&self, ip: &[u8]) -> bool {
-        let payload = ip.get(IPV6_HEADER..).unwrap_or_default();
-        match ip.get(6) {
-            Some(&ICMPV6) => self.nd && payload.first().is_some_and(|t| ND_TYPES.contains(t)),
-            Some(&UDP) => self.dhcp && ports(payload).is_some_and(|p| DHCPV6.contains(&p.0) || DHCPV6.contains(&p.1)),
+        let Some((&[_, _, _, _, _, _, next, ..], payload)) = ip.split_first_chunk::<IPV6_HEADER>() else {
+            return false;
+        };
+        match next {
+            ICMPV6 => self.nd && payload.first().is_some_and(|t| ND_TYPES.contains(t)),
+            UDP => self.dhcp && ports(payload).is_some_and(|p| DHCPV6.contains(&p.0) || DHCPV6.contains(&p.1)),
             _ => false,
         }
     }
 }
 
-/// Source and destination port of an IPv4 packet, if it carries the head of a UDP datagram.
+/// Source and destination port of an IPv4 packet, if it carries the head of a UDP datagram. One
+/// look decides about everything else: this is on the hot path.
+#[inline]
 fn udp4_ports(ip: &[u8]) -> Option<(u16, u16)> {
-    let first = *ip.first()?;
-    let fragment = u16::from_be_bytes([*ip.get(6)?, *ip.get(7)?]) & 0x1fff;
-    if first >> 4 != 4 || *ip.get(9)? != UDP || fragment != 0 {
+    let &[first, _, _, _, _, _, f0, f1, _, protocol, ..] = ip.first_chunk::<28>()?;
+    if protocol != UDP || first >> 4 != 4 || u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
         return None;
     }
     ports(ip.get(usize::from(first & 0x0f) * 4..)?)
 }
 
+#[inline]
 fn ports(udp: &[u8]) -> Option<(u16, u16)> {
     let &[s0, s1, d0, d1, ..] = udp else { return None };
     Some((u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])))
