@@ -47,6 +47,8 @@ pub struct Plane {
 /// What to do with a packet after its header was looked at.
 enum Verdict {
     Forward(MacAddr),
+    /// It was for us, or for a client that is elsewhere now: it starts here anew.
+    Redirect(MacAddr),
     Deliver,
     Punt,
     Drop(Drop),
@@ -76,7 +78,14 @@ impl Plane {
     /// Decides about a frame heard on a hard interface, Ethernet header included.
     pub fn link_rx(&mut self, link: LinkId, mut frame: Frame, now: Instant, sink: &mut impl PlaneSink) {
         match self.classify(link, frame.bytes_mut(), now) {
-            Verdict::Forward(dest) => self.forward(link, dest, frame, sink),
+            Verdict::Forward(dest) => self.forward(Table::Link(link), dest, frame, sink),
+            Verdict::Redirect(dest) => {
+                // V keeps no way back over an interface whose only neighbour is the one ahead. The
+                // kernel drops such a packet; as its destination is new, no loop can come of it.
+                let table = Table::Link(link);
+                let known = self.fib.route(dest, table).is_some();
+                self.forward(if known { table } else { Table::Host }, dest, frame, sink);
+            }
             Verdict::Deliver => self.deliver(frame, sink),
             Verdict::Punt => sink.punt_link(link, frame),
             Verdict::Drop(why) => self.discard(why, frame, sink),
@@ -195,6 +204,7 @@ impl Plane {
     fn client_packet(&mut self, head: &mut UnicastHeader, frame: &[u8], now: Instant) -> Verdict {
         let Ok(inner) = ClientFrame::parse(frame) else { return Verdict::Drop(Drop::Short) };
         let mine = self.fib.is_own(head.dest);
+        let meant = head.dest;
         if !inner.dst.is_multicast() {
             let local = self.fib.local(inner.dst, inner.vid);
             if local == Some(LocalState::Roamed) {
@@ -212,7 +222,7 @@ impl Plane {
             }
         }
         if !self.fib.is_own(head.dest) {
-            return Verdict::Forward(head.dest);
+            return if head.dest == meant { Verdict::Forward(meant) } else { Verdict::Redirect(head.dest) };
         }
         let snoop = self.fib.snoop;
         let group = inner.dst.is_multicast() && (snoop.groups || snoop.claims);
@@ -239,9 +249,9 @@ impl Plane {
         true
     }
 
-    fn forward(&mut self, link: LinkId, dest: MacAddr, mut frame: Frame, sink: &mut impl PlaneSink) {
+    fn forward(&mut self, table: Table, dest: MacAddr, mut frame: Frame, sink: &mut impl PlaneSink) {
         let Some(kind) = prepare_hop(&mut frame) else { return self.discard(Drop::Ttl, frame, sink) };
-        let Some(next) = self.fib.route(dest, Table::Link(link)) else {
+        let Some(next) = self.fib.route(dest, table) else {
             let why = if self.fib.ttvn_of(dest).is_some() { Drop::NoRoute } else { Drop::UnknownOriginator };
             return self.discard(why, frame, sink);
         };
