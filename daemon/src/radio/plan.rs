@@ -108,8 +108,8 @@ pub fn refusal(wanted: &Wanted, radio: &Wiphy, others: &[Neighbor<'_>], country:
     }
     if country.is_none() {
         return Some(format!(
-            "the country of {name} is not known, and each has its own channels; say it with country = \"DE\", or with \
-             \"iw reg set DE\""
+            "the country of {name} is not known, and each has its own channels; say it with --country DE, with \
+             country = \"DE\" in the [[radio]], or with \"iw reg set DE\""
         ));
     }
     if let Some(why) = radio.refusal(channel) {

@@ -30,6 +30,8 @@ pub struct Up {
     found: Option<Found>,
     supplicant: Option<Supplicant>,
     note: PathBuf,
+    /// How often in a row it was found outside of its mesh.
+    out: u8,
 }
 
 /// How an interface was found.
@@ -144,7 +146,7 @@ pub fn bring_up(wanted: &Wanted, run: &Path) -> Result<Up, String> {
     };
     let index = LinkTable::dump(&mut scene.route).ok().and_then(|t| t.by_name(&wanted.interface).map(|l| l.index));
     let Some(ifindex) = index else { return Err(format!("{} has vanished", wanted.interface)) };
-    let mut up = Up { wanted: wanted.clone(), phy: radio.name, ifindex, found, supplicant: None, note };
+    let mut up = Up { wanted: wanted.clone(), phy: radio.name, ifindex, found, supplicant: None, note, out: 0 };
     // From here on dropping `up` puts everything back.
     up.keep_note();
     up.join(&mut scene, run)?;
@@ -211,8 +213,16 @@ impl Up {
         }
         let mut socket = crate::nl80211::open().ok()?;
         let interfaces = interface::interfaces(&mut socket).ok()?;
-        let there = interfaces.iter().any(|i| i.ifindex == self.ifindex);
-        (!there).then(|| format!("{} is gone", self.wanted.interface))
+        let Some(interface) = interfaces.iter().find(|i| i.ifindex == self.ifindex) else {
+            return Some(format!("{} is gone", self.wanted.interface));
+        };
+        // Whoever sets it down means it. An ad-hoc network has no channel either while it looks
+        // for its cell.
+        let mut route = RouteSocket::open().ok()?;
+        let up = LinkTable::dump(&mut route).ok()?.by_index(self.ifindex).is_some_and(|l| l.up);
+        let out = up && interface.freq.is_none() && self.wanted.mode == RadioMode::Mesh;
+        self.out = if out { self.out + 1 } else { 0 };
+        (self.out >= 2).then(|| format!("{} is in no mesh any more", self.wanted.interface))
     }
 
     /// What it was brought into.
