@@ -512,8 +512,10 @@ impl Node {
         if self.links.smallest_mtu().is_some() {
             self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
         }
-        self.links.put_back(&mut self.watcher);
+        // Radios first: what they find set up may have been set up by the links.
         self.radios.stop();
+        let _ = self.watcher.refresh();
+        self.links.put_back(&mut self.watcher);
         tracing::debug!(counters = ?self.plane.io_counters(), "counted");
         tracing::info!("stopped");
     }

@@ -203,8 +203,8 @@ fn chosen(radio: &Radio, found: Option<&Found>) -> String {
     }
 }
 
-/// The configuration with this radio in it, instead of one of the same interface. Everything else
-/// stays as it is, comments included.
+/// The configuration with this radio in it, instead of what it said about the same radio or the
+/// same interface. Everything else stays as it is, comments included.
 fn with_radio(before: &str, radio: &Radio, mesh: Option<&str>) -> String {
     let mut text = String::new();
     if before.trim().is_empty() {
@@ -224,9 +224,10 @@ fn with_radio(before: &str, radio: &Radio, mesh: Option<&str>) -> String {
         }
     }
     let interface = format!("interface={:?}", radio.interface);
+    let phy = radio.phy.as_ref().map(|phy| format!("phy={phy:?}"));
     let same = |block: &String| {
-        block.trim_start().starts_with("[[radio]]")
-            && block.lines().any(|l| l.split('#').next().unwrap_or_default().replace([' ', '\t'], "") == interface)
+        let mut lines = block.lines().map(|l| l.split('#').next().unwrap_or_default().replace([' ', '\t'], ""));
+        block.trim_start().starts_with("[[radio]]") && lines.any(|l| l == interface || Some(&l) == phy.as_ref())
     };
     text.extend(blocks.into_iter().filter(|b| !same(b)));
     if !text.is_empty() && !text.ends_with('\n') {
@@ -399,6 +400,10 @@ mod tests {
         let named: Vec<_> = config.radios.iter().map(|r| (r.interface.as_str(), r.mesh_id.as_str())).collect();
         assert_eq!(named, [("wmesh1", "y"), ("wmesh0", "lab")]);
         assert_eq!(config.mesh.mtu, Some(1400));
+        let moved = Radio { phy: Some("phy0".to_owned()), ..Radio::new("wlan0", "other", 1) };
+        let moved =
+            with_radio(&with_radio("", &Radio { phy: Some("phy0".to_owned()), ..radio.clone() }, None), &moved, None);
+        assert!(!moved.contains("lab") && moved.contains("other"), "{moved}");
         let again = with_radio(&new, &radio, None);
         assert_eq!(Config::parse("t", &again, &Overrides::default()).unwrap(), config);
     }
