@@ -414,7 +414,6 @@ impl Mesh {
             nd: self.cfg.dat,
             groups: self.cfg.bridge_loop_avoidance,
             claims: self.bla.is_active(),
-            ..Snoop::default()
         };
         self.out.push_back(Output::Fib(FibChange::Snoop(snoop)));
     }

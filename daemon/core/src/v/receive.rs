@@ -131,12 +131,10 @@ impl Mesh {
         if let Some(offer) = way.offers.get_mut(i) {
             *offer = Offer { throughput, seqno };
         }
-        if table == Table::Host {
-            if newer {
-                o.accepted = o.accepted.saturating_add(1);
-                o.last_seqno = Some(seqno);
-                self.receive_tvlvs(h.orig, ogm.tvlvs, now);
-            }
+        if table == Table::Host && newer {
+            o.accepted = o.accepted.saturating_add(1);
+            o.last_seqno = Some(seqno);
+            self.receive_tvlvs(h.orig, ogm.tvlvs, now);
         }
         self.choose_v(h.orig, hop, table, throughput);
         if let Table::Link(out) = table {

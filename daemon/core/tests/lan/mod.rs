@@ -219,7 +219,7 @@ impl World {
             Some(&lan) => self.plan(LAN_TIME, Due::Lan { lan, from: Err(src), frame: Frame::copy_of(bytes) }),
             None => {
                 let i = (0..self.nodes.len()).find(|i| host(*i) == src).expect("a host");
-                self.from_host(i, Frame::copy_of(bytes));
+                self.host_sends(i, Frame::copy_of(bytes));
             }
         }
     }
@@ -261,7 +261,7 @@ impl World {
         self.due.insert((self.now + after + jitter, self.count), due);
     }
 
-    fn from_host(&mut self, i: usize, frame: Frame) {
+    fn host_sends(&mut self, i: usize, frame: Frame) {
         let now = self.now;
         let Node { side, .. } = &mut self.nodes[i];
         side.now = now;
@@ -288,7 +288,7 @@ impl World {
                 self.hear(frame.bytes(), |mac, on| on.get(&mac) == Some(&lan) && from != Err(mac));
                 for i in 0..self.nodes.len() {
                     if self.nodes[i].alive && self.nodes[i].lan == Some(lan) && from != Ok(i) {
-                        self.from_host(i, Frame::copy_of(frame.bytes()));
+                        self.host_sends(i, Frame::copy_of(frame.bytes()));
                     }
                 }
             }
