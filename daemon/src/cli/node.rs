@@ -25,7 +25,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     run_from(args.value("config").map(PathBuf::from), overrides(args)).await
 }
 
-/// As [`run`], with a file and what goes before it.
+/// As [`run()`], with a file and what goes before it.
 ///
 /// # Errors
 /// As there.

@@ -45,7 +45,7 @@ impl GenericSocket {
         Ok(Self { requests, family, groups })
     }
 
-    /// A message of the family; give it to [`Self::request`] or [`Self::dump`].
+    /// A message of the family; give it to [`Self::request`] or a dump.
     pub fn message(&self, command: u8) -> Message {
         Message::new(self.family, ACK).raw(&[command, 0, 0, 0])
     }
