@@ -1,7 +1,7 @@
 //! Walks the tree of values, fills [`Config`] and notes everything that is wrong on the way.
 
 use crate::checked::{
-    Algorithm, Config, Control, Io, Limits, Link, Log, MAX_LINKS, Mesh, Overrides, Wifi, check_interface,
+    Algorithm, Config, Control, Io, Limits, Link, Log, MAX_LINKS, Measure, Mesh, Overrides, Wifi, check_interface,
 };
 use crate::error::{Place, Problem};
 use crate::radio::{self, Radio, RadioMode};
@@ -85,6 +85,9 @@ impl<'a> Checker<'a> {
                 .duration("elp_interval", Duration::from_millis(20)..=Duration::from_secs(60))
                 .unwrap_or(d.elp_interval),
             extensions: s.flag("extensions").unwrap_or(d.extensions),
+            bonding: s.flag("bonding").unwrap_or(d.bonding),
+            ap_isolation: s.flag("ap_isolation").unwrap_or(d.ap_isolation),
+            isolated_clients: s.flag("isolated_clients").unwrap_or(d.isolated_clients),
             throughput_meter: s.flag("throughput_meter").unwrap_or(d.throughput_meter),
             state_dir: s
                 .read("state_dir", "an absolute path, or \"\" to keep nothing", |v| {
@@ -286,6 +289,15 @@ impl<'a> Checker<'a> {
             let units = units::parse_rate(&word(v)?)? / 100;
             u32::try_from(units).ok().filter(|t| (1..=4_000_000).contains(t))
         });
+        link.measure = s
+            .read("measure", "true, false or \"auto\"", |v| match (truth(v), word(v).as_deref()) {
+                (Some(true), _) => Some(Measure::Yes),
+                (Some(false), _) => Some(Measure::No),
+                (None, Some("auto")) => Some(Measure::Auto),
+                (None, _) => None,
+            })
+            .unwrap_or(link.measure);
+        link.broadcast_copies = s.number("broadcast_copies", 1..=3).and_then(|n| u8::try_from(n).ok());
         link.wifi = s
             .read("wifi", "true, false or \"auto\"", |v| match (truth(v), word(v).as_deref()) {
                 (Some(true), _) => Some(Wifi::Yes),

@@ -58,6 +58,12 @@ pub struct Mesh {
     pub elp_interval: Duration,
     /// Speak with other Meshwork nodes about what kernel nodes do not understand.
     pub extensions: bool,
+    /// Use links that are about as good as the best one in turn.
+    pub bonding: bool,
+    /// Keep clients with the same mark apart.
+    pub ap_isolation: bool,
+    /// Announce the own clients as isolated.
+    pub isolated_clients: bool,
     /// Answer throughput tests of other nodes.
     pub throughput_meter: bool,
     /// Where sequence numbers survive a restart, `None` to keep none.
@@ -98,10 +104,25 @@ pub struct Link {
     pub hop_penalty: u8,
     /// V: throughput of the links here, in units of 100 kbit/s; `None` to find out.
     pub throughput: Option<u32>,
+    /// V: whether to measure the links here.
+    pub measure: Measure,
+    /// How often a broadcast is sent, 1 to 3; `None` for the usual number.
+    pub broadcast_copies: Option<u8>,
     /// Whether it is a radio.
     pub wifi: Wifi,
     /// How frames are read and written.
     pub io: Io,
+}
+
+/// Whether to measure how fast links are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Where neither configuration nor driver tell.
+    Auto,
+    /// Also where the driver tells.
+    Yes,
+    /// Never.
+    No,
 }
 
 /// Whether a hard interface is a radio.

@@ -1,7 +1,7 @@
 //! What holds where nothing is written. Routing defaults are the kernel module's where it has
 //! the setting (protocol notes, "Constants"); the bounds of the tables are the core's.
 
-use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Mesh, Wifi};
+use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Wifi};
 use std::time::Duration;
 
 impl Default for Mesh {
@@ -22,6 +22,9 @@ impl Default for Mesh {
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),
             extensions: true,
+            bonding: false,
+            ap_isolation: false,
+            isolated_clients: false,
             throughput_meter: true,
             state_dir: Some("/var/lib/meshwork".into()),
         }
@@ -31,7 +34,15 @@ impl Default for Mesh {
 impl Link {
     /// A hard interface with nothing said about it but its name.
     pub fn new(interface: impl Into<String>) -> Self {
-        Self { interface: interface.into(), hop_penalty: 0, throughput: None, wifi: Wifi::Auto, io: Io::Packet }
+        Self {
+            interface: interface.into(),
+            hop_penalty: 0,
+            throughput: None,
+            measure: Measure::Auto,
+            broadcast_copies: None,
+            wifi: Wifi::Auto,
+            io: Io::Packet,
+        }
     }
 }
 

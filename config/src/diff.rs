@@ -138,7 +138,7 @@ mod tests {
         let new = parse(
             "[mesh]\nname = \"bat0\"\nmac = \"02:00:00:00:00:01\"\nmtu = 1400\nup = false\nhop_penalty = 15\n\
              orig_interval = \"5s\"\naggregation = false\nfragmentation = false\nfast_start = false\n\
-             bridge_loop_avoidance = false\nwifi_clients = true\ndistributed_arp_table = false\nalgorithm = \"V\"\nelp_interval = \"1s\"\nextensions = false\nthroughput_meter = false\nstate_dir = \"\"\n[[link]]\ninterface = \"c\"\n[limits]\noriginators = 16\n\
+             bridge_loop_avoidance = false\nwifi_clients = true\ndistributed_arp_table = false\nalgorithm = \"V\"\nelp_interval = \"1s\"\nextensions = false\nbonding = true\nap_isolation = true\nisolated_clients = true\nthroughput_meter = false\nstate_dir = \"\"\n[[link]]\ninterface = \"c\"\n[limits]\noriginators = 16\n\
              neighbors = 4\nclients = 16\nclients_per_originator = 16\nlocal_clients = 1\nvlans = 1\naddresses = 16\nclaims = 64\n\
              fragment_memory = \"32KiB\"\n[control]\nsocket = \"/tmp/s\"\ngroup = \"mesh\"\n[log]\nlevel = \"warn\"\n",
         );

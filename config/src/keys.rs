@@ -1,6 +1,6 @@
 //! The one list of all settings: what they are called, what may stand there, what they do.
 
-use crate::checked::{Config, Io, Link, Log, Wifi};
+use crate::checked::{Config, Io, Link, Log, Measure, Wifi};
 use crate::radio::Radio;
 use crate::units;
 
@@ -178,6 +178,27 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "bonding",
+        "true or false",
+        |c| Some(c.mesh.bonding.to_string()),
+        "Send by all links that are about as good as the best one in turn, what starts here. Packets may overtake each other.",
+    ),
+    node(
+        "mesh",
+        "ap_isolation",
+        "true or false",
+        |c| Some(c.mesh.ap_isolation.to_string()),
+        "Keep clients apart that are both announced as Wi-Fi clients, or both as isolated. Broadcasts pass.",
+    ),
+    node(
+        "mesh",
+        "isolated_clients",
+        "true or false",
+        |c| Some(c.mesh.isolated_clients.to_string()),
+        "Announce the own clients as isolated; nodes with AP isolation keep them from each other.",
+    ),
+    node(
+        "mesh",
         "throughput_meter",
         "true or false",
         |c| Some(c.mesh.throughput_meter.to_string()),
@@ -202,6 +223,24 @@ pub const KEYS: &[Key] = &[
         "rate, 100kbit to 400Gbit",
         |l| l.throughput.map(|t| quoted(&units::format_rate(u64::from(t) * 100))),
         "B.A.T.M.A.N. V: throughput of the links here. Without it the node asks the driver, or measures.",
+    ),
+    link(
+        "measure",
+        "true, false or \"auto\"",
+        |l| {
+            Some(match l.measure {
+                Measure::Auto => quoted("auto"),
+                Measure::Yes => true.to_string(),
+                Measure::No => false.to_string(),
+            })
+        },
+        "B.A.T.M.A.N. V: measure the links here with short trains of frames, less than 1 % of the time. \"auto\": where neither you nor the driver tell.",
+    ),
+    link(
+        "broadcast_copies",
+        "1 to 3",
+        |l| l.broadcast_copies.map(|n| n.to_string()),
+        "How often a broadcast is sent here. Without it three times on a radio, where nobody acknowledges it, and once elsewhere.",
     ),
     link(
         "wifi",

@@ -35,7 +35,7 @@ pub mod suggest;
 pub mod units;
 
 pub use checked::{
-    Algorithm, Config, Control, Io, Level, Limits, Link, Log, Mesh, Override, Overrides, Wifi, check_interface,
+    Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Override, Overrides, Wifi, check_interface,
 };
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};

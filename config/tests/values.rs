@@ -1,6 +1,6 @@
 //! What a file means, and that it can be written down again.
 
-use config::checked::{Io, Level, Link, Wifi};
+use config::checked::{Io, Level, Link, Measure, Wifi};
 use config::{Config, Override, Overrides, keys};
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -36,11 +36,29 @@ fn every_setting() {
                 interface: "wlan0".into(),
                 hop_penalty: 5,
                 throughput: Some(540),
+                measure: Measure::Auto,
+                broadcast_copies: None,
                 wifi: Wifi::Yes,
                 io: Io::Portable
             },
-            Link { interface: "eth0.3".into(), hop_penalty: 0, throughput: None, wifi: Wifi::No, io: Io::Packet },
-            Link { interface: "mesh1".into(), hop_penalty: 0, throughput: None, wifi: Wifi::Auto, io: Io::Packet },
+            Link {
+                interface: "eth0.3".into(),
+                hop_penalty: 0,
+                throughput: None,
+                measure: Measure::Auto,
+                broadcast_copies: None,
+                wifi: Wifi::No,
+                io: Io::Packet
+            },
+            Link {
+                interface: "mesh1".into(),
+                hop_penalty: 0,
+                throughput: None,
+                measure: Measure::Auto,
+                broadcast_copies: None,
+                wifi: Wifi::Auto,
+                io: Io::Packet
+            },
         ]
     );
     assert_eq!(config.limits.originators, 100);
@@ -139,6 +157,9 @@ wifi_clients = false
 algorithm = \"auto\"
 elp_interval = \"500ms\"
 extensions = true
+bonding = false
+ap_isolation = false
+isolated_clients = false
 throughput_meter = true
 state_dir = \"/var/lib/meshwork\"
 
@@ -185,7 +206,15 @@ fn the_command_line_goes_first() {
         config.links,
         [
             Link::new("eth9"),
-            Link { interface: "wlan0".into(), hop_penalty: 5, throughput: Some(540), wifi: Wifi::Yes, io: Io::Packet }
+            Link {
+                interface: "wlan0".into(),
+                hop_penalty: 5,
+                throughput: Some(540),
+                measure: Measure::Auto,
+                broadcast_copies: None,
+                wifi: Wifi::Yes,
+                io: Io::Packet
+            }
         ]
     );
 }

@@ -63,6 +63,10 @@ pub struct LinkSetup {
     pub hop_penalty: u8,
     /// V: throughput of the links here, in units of 100 kbit/s; `None` to find out.
     pub throughput: Option<u32>,
+    /// V: whether to measure the links here.
+    pub measure: mesh_core::Measure,
+    /// How often a broadcast is sent here; `None` for the usual number.
+    pub broadcast_copies: Option<u8>,
     /// Treat it as a radio; `None` to find out.
     pub wifi: Option<bool>,
     /// Use the portable socket layer instead of batched packet sockets.

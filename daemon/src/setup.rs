@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::args::table::OVERRIDES;
 use crate::run::{LinkSetup, RunSetup};
 use config::{Config, Io, Override, Overrides, Wifi};
-use mesh_core::{Algorithm, Caps, Choice, MeshConfig};
+use mesh_core::{Algorithm, Caps, Choice, Measure, MeshConfig};
 use packet::MacAddr;
 
 /// What the command line of `run` says besides the file.
@@ -30,6 +30,12 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 name: link.interface.clone(),
                 hop_penalty: link.hop_penalty,
                 throughput: link.throughput,
+                measure: match link.measure {
+                    config::Measure::Auto => Measure::Blind,
+                    config::Measure::Yes => Measure::Always,
+                    config::Measure::No => Measure::Never,
+                },
+                broadcast_copies: link.broadcast_copies,
                 wifi: match link.wifi {
                     Wifi::Auto => None,
                     Wifi::Yes => Some(true),
@@ -46,6 +52,9 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 config::Algorithm::V => Choice::Fixed(Algorithm::V),
             },
             extensions: mesh.extensions,
+            bonding: mesh.bonding,
+            ap_isolation: mesh.ap_isolation,
+            isolated_clients: mesh.isolated_clients,
             meter: mesh.throughput_meter,
             elp_interval: mesh.elp_interval,
             orig_interval: mesh.orig_interval,

@@ -117,6 +117,9 @@ impl Mesh {
             self.learn_temporary((inner.src, inner.vid), orig, now);
         }
         let Some(frame) = self.gateway_to_host(frame, arrival, now)? else { return Ok(()) };
+        if !inner.dst.is_multicast() && self.is_isolated((inner.dst, inner.vid), (inner.src, inner.vid)) {
+            return Err(Drop::Isolated);
+        }
         self.counters.frame(Count::Rx, frame.len());
         self.out.push_back(Output::HostTx(frame));
         Ok(())

@@ -72,6 +72,12 @@ pub struct MeshConfig {
     pub wifi_clients: bool,
     /// Take part in the distributed ARP table.
     pub dat: bool,
+    /// Use links that are about as good as the best one in turn.
+    pub bonding: bool,
+    /// Keep clients apart that have the same mark, Wi-Fi or isolated.
+    pub ap_isolation: bool,
+    /// Clients behind this node are marked as isolated.
+    pub isolated_clients: bool,
     /// Answer throughput tests of other nodes.
     pub meter: bool,
     /// Take care that no frame goes round where several nodes share a LAN; sleeps while the mesh
@@ -135,6 +141,9 @@ impl MeshConfig {
             fast_start: true,
             wifi_clients: false,
             dat: true,
+            bonding: false,
+            ap_isolation: false,
+            isolated_clients: false,
             meter: true,
             bridge_loop_avoidance: true,
             caps: Caps::default(),
@@ -157,6 +166,23 @@ pub struct LinkConfig {
     pub hop_penalty: u8,
     /// V: throughput of every link here as configured, in units of 100 kbit/s; `None` to find out.
     pub throughput: Option<u32>,
+    /// V: whether we measure how fast links are.
+    pub measure: Measure,
+    /// How often a broadcast is sent here; `None` for the usual number, three on radios and one
+    /// elsewhere.
+    pub broadcast_copies: Option<u8>,
+}
+
+/// Whether we measure how fast links are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Measure {
+    /// Where neither configuration nor driver tell.
+    #[default]
+    Blind,
+    /// Also where the driver tells; then the measurement holds.
+    Always,
+    /// No.
+    Never,
 }
 
 /// What the system says about the speed of a wired hard interface.

@@ -71,6 +71,8 @@ counted! {
         Ttl = "ttl",
         /// No originator of that address is known.
         UnknownOriginator = "unknown_originator",
+        /// Both clients are marked, and AP isolation is on.
+        Isolated = "isolated",
         /// The originator is known, but no way leads there.
         NoRoute = "no_route",
         /// No originator serves that client.

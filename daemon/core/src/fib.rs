@@ -4,6 +4,7 @@
 use crate::config::{LinkId, MAX_LINKS};
 use crate::snoop::Snoop;
 use crate::time::{Duration, Instant};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
 use hashbrown::HashMap;
@@ -26,6 +27,34 @@ pub enum Table {
     Host,
     /// The table of a receiving hard interface.
     Link(LinkId),
+}
+
+/// Next hops that are used in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bond {
+    hops: [NextHop; Self::MOST],
+    len: u8,
+}
+
+impl Bond {
+    /// Most next hops; further ones are left out.
+    pub const MOST: usize = 4;
+
+    /// `None` for fewer than two.
+    pub fn new(hops: &[NextHop]) -> Option<Self> {
+        let first = *hops.first().filter(|_| hops.len() > 1)?;
+        let mut all = [first; Self::MOST];
+        for (slot, hop) in all.iter_mut().zip(hops) {
+            *slot = *hop;
+        }
+        // At most 4.
+        Some(Self { hops: all, len: hops.len().min(Self::MOST) as u8 })
+    }
+
+    /// They.
+    pub fn hops(&self) -> &[NextHop] {
+        self.hops.get(..usize::from(self.len)).unwrap_or(&self.hops)
+    }
 }
 
 /// A hard interface as the data plane needs it.
@@ -70,6 +99,26 @@ pub enum FibChange {
         table: Table,
         /// The way, `None` when there is none left.
         next: Option<NextHop>,
+    },
+    /// Packets from here to an originator take these ways in turn; `None`: only the best one.
+    Bond {
+        /// The originator.
+        orig: MacAddr,
+        /// The ways.
+        bond: Option<Bond>,
+    },
+    /// Keep marked clients apart; `false` forgets all marks.
+    Isolation(bool),
+    /// How a client is marked; only told while isolation is on.
+    Marked {
+        /// The client.
+        addr: MacAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// It is one of our own.
+        own: bool,
+        /// Two clients that have one of these bits in common are kept apart.
+        bits: u8,
     },
     /// A client of another node: its best originator, or `None` when it is gone.
     Client {
@@ -161,6 +210,8 @@ type Map<V> = HashMap<u64, V, Seeded>;
 pub(crate) struct FibOrig {
     pub(crate) ttvn: u8,
     host: Option<NextHop>,
+    /// Ways used in turn, and whose turn it is.
+    bond: Option<Box<(Bond, u8)>>,
     by_link: Vec<Option<NextHop>>,
 }
 
@@ -197,6 +248,9 @@ pub struct Fib {
     clients: Map<ClientAt>,
     locals: Map<FibLocal>,
     claims: Map<FibClaim>,
+    /// Marks of other nodes' clients and of our own, while isolation is on.
+    marks: Option<Box<[Map<u8>; 2]>>,
+    seed: u64,
 }
 
 const fn client_key(addr: MacAddr, vid: Vid) -> u64 {
@@ -216,6 +270,8 @@ impl Fib {
             clients: Map::with_hasher(Seeded(seed)),
             locals: Map::with_hasher(Seeded(seed)),
             claims: Map::with_hasher(Seeded(seed)),
+            marks: None,
+            seed,
         }
     }
 
@@ -248,6 +304,22 @@ impl Fib {
                         }
                     }
                 }
+            }
+            FibChange::Bond { orig, bond } => {
+                if let Some(entry) = self.origs.get_mut(&orig.to_u64()) {
+                    entry.bond = bond.map(|bond| Box::new((bond, 0)));
+                }
+            }
+            FibChange::Isolation(on) => {
+                let map = || Map::with_hasher(Seeded(self.seed));
+                self.marks = on.then(|| Box::new([map(), map()]));
+            }
+            FibChange::Marked { addr, vid, own, bits } => {
+                let Some(marks) = self.marks.as_mut().and_then(|m| m.get_mut(usize::from(own))) else { return };
+                match bits {
+                    0 => marks.remove(&client_key(addr, vid)),
+                    _ => marks.insert(client_key(addr, vid), bits),
+                };
             }
             FibChange::Client { addr, vid, at } => {
                 match at {
@@ -297,6 +369,30 @@ impl Fib {
             Table::Host => entry.host,
             Table::Link(id) => *entry.by_link.get(usize::from(id.0))?,
         }
+    }
+
+    /// Next hop of the next packet from here to an originator: several in turn where there is a
+    /// bond.
+    #[inline]
+    pub fn next_from_host(&mut self, orig: MacAddr) -> Option<NextHop> {
+        let entry = self.origs.get_mut(&orig.to_u64())?;
+        match (&mut entry.bond, entry.host) {
+            (Some(bond), Some(best)) => {
+                let (bond, turn) = &mut **bond;
+                *turn = (*turn + 1) % bond.len;
+                Some(bond.hops().get(usize::from(*turn)).copied().unwrap_or(best))
+            }
+            (_, host) => host,
+        }
+    }
+
+    /// True if isolation keeps one of our own clients and one of another node apart.
+    #[inline]
+    pub fn is_isolated(&self, own: MacAddr, other: MacAddr, vid: Vid) -> bool {
+        let Some(marks) = &self.marks else { return false };
+        let [others, owns] = &**marks;
+        let bits = |map: &Map<u8>, addr| map.get(&client_key(addr, vid)).copied().unwrap_or(0);
+        bits(owns, own) & bits(others, other) != 0
     }
 
     /// Table version of an originator as last learned.

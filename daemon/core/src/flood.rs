@@ -122,7 +122,8 @@ impl Mesh {
             if let Some(room) = frame.push_front(ETH_LEN).get_mut(..ETH_LEN) {
                 room.copy_from_slice(eth.as_bytes());
             }
-            let copies = if link.cfg.wifi { RADIO_COPIES } else { 1 };
+            let usual = if link.cfg.wifi { RADIO_COPIES } else { 1 };
+            let copies = link.cfg.broadcast_copies.unwrap_or(usual);
             tx.push((link.id, copies, frame));
         }
         for (link, copies, frame) in tx {

@@ -21,6 +21,7 @@ extern crate std;
 
 pub(crate) mod auto;
 pub(crate) mod bla;
+pub(crate) mod bond;
 pub mod border;
 pub(crate) mod client;
 pub mod config;
@@ -34,6 +35,7 @@ pub(crate) mod gateway;
 pub mod host;
 pub(crate) mod icmp;
 pub mod invariants;
+pub(crate) mod isolation;
 pub mod iv;
 pub(crate) mod link;
 pub mod mesh;
@@ -53,7 +55,7 @@ pub(crate) mod view;
 pub mod window;
 
 pub use border::{DataPlane, Echo, EchoAnswer, Event, Input, Meter, MeterEnd, MeterReport, Output};
-pub use config::{Algorithm, Caps, Choice, LinkConfig, LinkId, LinkSpeed, MeshConfig, Seqnos, Station};
+pub use config::{Algorithm, Caps, Choice, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Seqnos, Station};
 pub use counters::{Count, Counters, Drop};
 pub use fib::{Fib, FibChange};
 pub use frame::Frame;

@@ -141,6 +141,7 @@ impl Mesh {
         mesh.add_own_client(now);
         mesh.out.push_back(Output::Fib(FibChange::Fragmentation(mesh.cfg.fragmentation)));
         mesh.publish_snoop();
+        mesh.publish_isolation();
         mesh
     }
 
@@ -257,6 +258,9 @@ impl Mesh {
         if core::mem::take(&mut self.local_full) {
             self.table_full("own clients", now);
         }
+        if self.cfg.bonding {
+            self.refresh_bonds();
+        }
         self.choose_originators(now);
         self.gateway_work(now);
         self.auto_work(now);
@@ -350,6 +354,9 @@ impl Mesh {
         self.out.push_back(Output::Fib(FibChange::Link(id, None)));
         self.choose_primary();
         self.publish_own();
+        if self.cfg.bonding {
+            self.refresh_bonds();
+        }
         if self.links.is_empty() {
             self.event(Event::NoLink);
         }
@@ -399,6 +406,10 @@ impl Mesh {
         self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
         self.dat_configured(now);
         self.publish_snoop();
+        self.publish_isolation();
+        if old.bonding != self.cfg.bonding {
+            self.refresh_bonds();
+        }
     }
 
     /// The system around the mesh interface changed.

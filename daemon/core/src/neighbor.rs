@@ -118,6 +118,9 @@ impl Mesh {
             return;
         }
         self.out.push_back(Output::Fib(FibChange::Route { orig, table, next: hop }));
+        if self.cfg.bonding {
+            self.refresh_bond(orig);
+        }
         if table_index(table) != 0 {
             return;
         }

@@ -38,6 +38,8 @@ pub(crate) struct Originator {
     pub(crate) ways: Vec<Way>,
     /// Chosen next hop per table, see [`table_index`].
     routers: Vec<Option<NextHop>>,
+    /// Ways that the data plane uses in turn.
+    pub(crate) bond: Option<crate::fib::Bond>,
     /// Broadcast sequence numbers.
     pub(crate) bcasts: Stream,
     /// New OGMs accepted; how much it would be missed.
@@ -141,6 +143,12 @@ impl Way {
         u32::from(self.average(table)).max(self.throughput(table))
     }
 
+    /// V: true if the way missed so many OGMs in a table that a worse one would be taken instead.
+    pub(crate) fn lags(&self, table: Table, newest: Option<u32>) -> bool {
+        let offer = self.offers.get(table_index(table));
+        offer.zip(newest).is_none_or(|(offer, newest)| offer.lags(newest))
+    }
+
     fn push(&mut self, table: Table, tq: u8, rising: bool) {
         let i = table_index(table);
         if self.qualities.len() <= i {
@@ -183,6 +191,7 @@ impl Originator {
             guard: ResetGuard::default(),
             ways: Vec::new(),
             routers: Vec::new(),
+            bond: None,
             bcasts: Stream::default(),
             accepted: 0,
             v: Vec::new(),

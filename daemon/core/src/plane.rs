@@ -263,8 +263,12 @@ impl Plane {
     /// Strips the mesh headers of a plain unicast packet and hands the client frame out.
     fn deliver(&mut self, mut frame: Frame, sink: &mut impl PlaneSink) {
         frame.pull_front(ETH_LEN + UnicastHeader::LEN);
-        if ClientFrame::parse(frame.bytes()).is_ok_and(|inner| inner.ethertype == ETHERTYPE) {
+        let Ok(inner) = ClientFrame::parse(frame.bytes()) else { return self.discard(Drop::Short, frame, sink) };
+        if inner.ethertype == ETHERTYPE {
             return self.discard(Drop::MeshInMesh, frame, sink);
+        }
+        if self.fib.is_isolated(inner.dst, inner.src, inner.vid) {
+            return self.discard(Drop::Isolated, frame, sink);
         }
         self.counters.frame(Count::Rx, frame.len());
         sink.host_tx(frame);
@@ -274,7 +278,10 @@ impl Plane {
         let Some(at) = self.fib.client(inner.dst, inner.vid) else {
             return self.discard_host(Drop::UnknownClient, frame, sink);
         };
-        let (Some(ttvn), Some(next)) = (self.fib.ttvn_of(at.orig), self.fib.route(at.orig, Table::Host)) else {
+        if self.fib.is_isolated(inner.src, inner.dst, inner.vid) {
+            return self.discard_host(Drop::Isolated, frame, sink);
+        }
+        let (Some(ttvn), Some(next)) = (self.fib.ttvn_of(at.orig), self.fib.next_from_host(at.orig)) else {
             return self.discard_host(Drop::NoRoute, frame, sink);
         };
         frame.priority = inner.priority(frame.bytes());

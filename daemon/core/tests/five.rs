@@ -49,6 +49,8 @@ impl Node {
                 wifi,
                 hop_penalty: 0,
                 throughput: None,
+                measure: mesh_core::Measure::Blind,
+                broadcast_copies: None,
             };
             node.give(Input::LinkUp(link, cfg));
             node.give(Input::LinkSpeed(link, LinkSpeed { throughput: Some(1000), full_duplex: true }));

@@ -2,7 +2,7 @@
 //! simulator is in `tests/sim`.
 
 use mesh_core::{
-    Count, Counters, DataPlane, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh,
+    Count, Counters, DataPlane, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh,
     MeshConfig, Plane, PlaneSink, drive,
 };
 use packet::MacAddr;
@@ -119,6 +119,8 @@ impl Chain {
                         wifi: false,
                         hop_penalty: 0,
                         throughput: None,
+                        measure: Measure::Blind,
+                        broadcast_copies: None,
                     };
                     chain.nodes[i].input(Input::LinkUp(LinkId(side), cfg), now);
                 }

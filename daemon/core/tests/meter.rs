@@ -2,8 +2,8 @@
 
 use mesh_core::rng::Rng;
 use mesh_core::{
-    Count, Counters, DataPlane, Drop, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh,
-    MeshConfig, Meter, MeterEnd, MeterReport, Plane, PlaneSink, drive,
+    Count, Counters, DataPlane, Drop, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Measure,
+    Mesh, MeshConfig, Meter, MeterEnd, MeterReport, Plane, PlaneSink, drive,
 };
 use packet::MacAddr;
 use packet::icmp::TpHeader;
@@ -105,6 +105,8 @@ impl Pair {
                 wifi: false,
                 hop_penalty: 0,
                 throughput: None,
+                measure: Measure::Blind,
+                broadcast_copies: None,
             };
             pair.input(i, Input::LinkUp(LINK, cfg));
         }

@@ -50,8 +50,8 @@ pub fn mesh(s: &NodeSnapshot, setup: &RunSetup) -> MeshView {
     MeshView {
         node: node(s),
         aggregated_ogms_enabled: setup.mesh.aggregation,
-        ap_isolation_enabled: false,
-        bonding_enabled: false,
+        ap_isolation_enabled: setup.mesh.ap_isolation,
+        bonding_enabled: setup.mesh.bonding,
         distributed_arp_table_enabled: setup.mesh.dat,
         bridge_loop_avoidance_enabled: setup.mesh.bridge_loop_avoidance,
         fragmentation_enabled: setup.mesh.fragmentation,

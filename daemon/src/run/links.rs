@@ -176,6 +176,8 @@ impl Slot {
             wifi,
             hop_penalty: self.setup.hop_penalty,
             throughput: self.setup.throughput,
+            measure: self.setup.measure,
+            broadcast_copies: self.setup.broadcast_copies,
         };
         let frame_len = fresh.mtu + FRAME_OVERHEAD;
         match &mut self.state {

@@ -45,6 +45,8 @@ pub fn setup() -> RunSetup {
         name: name.into(),
         hop_penalty,
         throughput: None,
+        measure: mesh_core::Measure::Blind,
+        broadcast_copies: None,
         wifi: None,
         portable: false,
     };

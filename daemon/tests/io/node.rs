@@ -12,6 +12,8 @@ fn setup(links: &[&str]) -> RunSetup {
         name: (*name).to_owned(),
         hop_penalty: 0,
         throughput: None,
+        measure: mesh_core::Measure::Blind,
+        broadcast_copies: None,
         wifi: None,
         portable: false,
     };

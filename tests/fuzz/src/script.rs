@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use mesh_core::{
-    Algorithm, Caps, Choice, Duration, Echo, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, MeshConfig, Station,
+    Algorithm, Caps, Choice, Duration, Echo, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Station,
 };
 use packet::bla::ClaimFrame;
 use packet::consts::{ETHERTYPE, TTL, VERSION, packet_type};
@@ -102,6 +102,8 @@ pub fn link_config(u: &mut Unstructured<'_>, link: LinkId) -> Result<LinkConfig>
         wifi: u.arbitrary()?,
         hop_penalty: u.arbitrary()?,
         throughput: *u.choose(&[None, None, Some(1), Some(10_000), Some(u32::MAX)])?,
+        measure: *u.choose(&[Measure::Blind, Measure::Always, Measure::Never])?,
+        broadcast_copies: None,
     })
 }
 

@@ -6,7 +6,7 @@
 
 use mesh_core::{
     Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, HostInfo, Input, Instant, LinkConfig,
-    LinkId, LinkSpeed, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
+    LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
 };
 use packet::MacAddr;
 use serde::{Deserialize, Serialize};
@@ -45,12 +45,21 @@ pub struct Settings {
     bridge_loop_avoidance: bool,
     #[serde(default = "yes")]
     meter: bool,
+    #[serde(default)]
+    bonding: bool,
+    #[serde(default)]
+    ap_isolation: bool,
+    #[serde(default)]
+    isolated_clients: bool,
 }
 
 /// What holds in recordings that are older than a setting.
 const fn yes() -> bool {
     true
 }
+
+/// Numbered in recordings.
+const MEASURES: [Measure; 3] = [Measure::Blind, Measure::Always, Measure::Never];
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,19 +72,70 @@ struct InputLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in", rename_all = "snake_case")]
 enum Told {
-    LinkUp { link: u8, name: String, mac: String, mtu: usize, wifi: bool, hop_penalty: u8, throughput: Option<u32> },
-    LinkSpeed { link: u8, throughput: Option<u32>, full_duplex: bool },
-    StationRate { link: u8, neigh: String, expected: Option<u32>, tx_bitrate: Option<u32> },
-    StationGone { link: u8, neigh: String },
-    StationFailed { link: u8, neigh: String, frames: u32 },
-    LinkDown { link: u8 },
-    Host { bridged: bool },
-    LinkRx { link: u8, frame: String },
-    HostRx { frame: String },
-    Configure { config: Settings },
-    Echo { dst: String, ttl: u8, uid: u8, seqno: u16, record_route: bool },
-    MeterStart { ask: u32, dst: String, length_us: u64 },
-    MeterStop { ask: u32 },
+    LinkUp {
+        link: u8,
+        name: String,
+        mac: String,
+        mtu: usize,
+        wifi: bool,
+        hop_penalty: u8,
+        throughput: Option<u32>,
+        #[serde(default)]
+        measure: u8,
+        #[serde(default)]
+        broadcast_copies: Option<u8>,
+    },
+    LinkSpeed {
+        link: u8,
+        throughput: Option<u32>,
+        full_duplex: bool,
+    },
+    StationRate {
+        link: u8,
+        neigh: String,
+        expected: Option<u32>,
+        tx_bitrate: Option<u32>,
+    },
+    StationGone {
+        link: u8,
+        neigh: String,
+    },
+    StationFailed {
+        link: u8,
+        neigh: String,
+        frames: u32,
+    },
+    LinkDown {
+        link: u8,
+    },
+    Host {
+        bridged: bool,
+    },
+    LinkRx {
+        link: u8,
+        frame: String,
+    },
+    HostRx {
+        frame: String,
+    },
+    Configure {
+        config: Settings,
+    },
+    Echo {
+        dst: String,
+        ttl: u8,
+        uid: u8,
+        seqno: u16,
+        record_route: bool,
+    },
+    MeterStart {
+        ask: u32,
+        dst: String,
+        length_us: u64,
+    },
+    MeterStop {
+        ask: u32,
+    },
     Tick,
 }
 
@@ -288,6 +348,9 @@ impl Settings {
             wifi_clients: config.wifi_clients,
             meter: config.meter,
             bridge_loop_avoidance: config.bridge_loop_avoidance,
+            bonding: config.bonding,
+            ap_isolation: config.ap_isolation,
+            isolated_clients: config.isolated_clients,
         }
     }
 
@@ -308,6 +371,9 @@ impl Settings {
             wifi_clients: self.wifi_clients,
             meter: self.meter,
             bridge_loop_avoidance: self.bridge_loop_avoidance,
+            bonding: self.bonding,
+            ap_isolation: self.ap_isolation,
+            isolated_clients: self.isolated_clients,
             caps: Caps::default(),
             ..MeshConfig::new(mac(&self.host_mac)?)
         })
@@ -325,6 +391,8 @@ impl Told {
                 wifi: c.wifi,
                 hop_penalty: c.hop_penalty,
                 throughput: c.throughput,
+                measure: MEASURES.iter().position(|m| *m == c.measure).unwrap_or(0) as u8,
+                broadcast_copies: c.broadcast_copies,
             },
             Input::LinkSpeed(link, s) => {
                 Self::LinkSpeed { link: link.0, throughput: s.throughput, full_duplex: s.full_duplex }
@@ -359,17 +427,21 @@ impl Told {
 
     fn read(&self) -> Result<Input, Mismatch> {
         Ok(match self {
-            Self::LinkUp { link, name, mac: addr, mtu, wifi, hop_penalty, throughput } => Input::LinkUp(
-                LinkId(*link),
-                LinkConfig {
-                    name: name.clone(),
-                    mac: mac(addr)?,
-                    mtu: *mtu,
-                    wifi: *wifi,
-                    hop_penalty: *hop_penalty,
-                    throughput: *throughput,
-                },
-            ),
+            Self::LinkUp { link, name, mac: addr, mtu, wifi, hop_penalty, throughput, measure, broadcast_copies } => {
+                Input::LinkUp(
+                    LinkId(*link),
+                    LinkConfig {
+                        name: name.clone(),
+                        mac: mac(addr)?,
+                        mtu: *mtu,
+                        wifi: *wifi,
+                        hop_penalty: *hop_penalty,
+                        throughput: *throughput,
+                        measure: MEASURES.get(usize::from(*measure)).copied().unwrap_or_default(),
+                        broadcast_copies: *broadcast_copies,
+                    },
+                )
+            }
             Self::LinkSpeed { link, throughput, full_duplex } => {
                 Input::LinkSpeed(LinkId(*link), LinkSpeed { throughput: *throughput, full_duplex: *full_duplex })
             }
@@ -449,6 +521,8 @@ mod tests {
                     wifi: true,
                     hop_penalty: 15,
                     throughput: None,
+                    measure: Measure::Blind,
+                    broadcast_copies: None,
                 },
             ),
             Input::LinkDown(LinkId(3)),

@@ -9,7 +9,7 @@ use crate::node::{Live, MediumId, Node, NodeId, Port};
 use crate::topology::{Graph, client_mac, host_mac, port_mac};
 use crate::traffic::{Digest, Kind, Tally, fault};
 use mesh_core::rng::Rng;
-use mesh_core::{Duration, Frame, Input, Instant, LinkConfig, LinkId, MeshConfig, Seqnos};
+use mesh_core::{Duration, Frame, Input, Instant, LinkConfig, LinkId, Measure, MeshConfig, Seqnos};
 use packet::{MacAddr, Vid};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -158,7 +158,16 @@ impl World {
         let mac = port_mac(node, number);
         let station = self.media[medium].attach(node, link, mac);
         let wifi = self.media[medium].is_radio();
-        let config = LinkConfig { name: format!("port{number}"), mac, mtu, wifi, hop_penalty, throughput: None };
+        let config = LinkConfig {
+            name: format!("port{number}"),
+            mac,
+            mtu,
+            wifi,
+            hop_penalty,
+            throughput: None,
+            measure: Measure::Blind,
+            broadcast_copies: None,
+        };
         self.nodes[node].ports.push(Port { medium, station, config, up: true });
         self.by_mac.insert(mac, (node, link));
         link

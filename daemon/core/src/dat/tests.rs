@@ -66,8 +66,16 @@ impl Bed {
     fn new() -> Self {
         let now = Instant::from_micros(1_000_000);
         let mut mesh = Mesh::new(MeshConfig::new(HOST), 7, None, now);
-        let cfg =
-            LinkConfig { name: String::from("e0"), mac: OWN, mtu: 1532, wifi: false, hop_penalty: 0, throughput: None };
+        let cfg = LinkConfig {
+            name: String::from("e0"),
+            mac: OWN,
+            mtu: 1532,
+            wifi: false,
+            hop_penalty: 0,
+            throughput: None,
+            measure: crate::config::Measure::Blind,
+            broadcast_copies: None,
+        };
         mesh.handle(Input::LinkUp(LINK, cfg), now);
         let mut bed = Self { mesh, now, events: Vec::new() };
         (2..=6).for_each(|n| bed.originator(n));

@@ -4,6 +4,7 @@ use super::Key;
 use crate::border::Output;
 use crate::counters::Drop;
 use crate::fib::{ClientAt, FibChange};
+use crate::isolation::MARKS;
 use crate::time::{Duration, Instant};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -28,6 +29,15 @@ pub(crate) struct Entry {
     roam_at: Instant,
     added_at: Instant,
     published: Option<ClientAt>,
+    /// What the data plane was told of its marks.
+    marked: u8,
+}
+
+impl Entry {
+    /// Its marks, by whichever originator says so.
+    pub(crate) fn marks(&self) -> u8 {
+        self.at.iter().fold(0, |bits, at| bits | at.sync) & MARKS
+    }
 }
 
 /// One originator that serves a client.
@@ -101,11 +111,13 @@ pub(crate) struct Global {
     pub(crate) tables: BTreeMap<MacAddr, Table>,
     pub(crate) cap: usize,
     pub(crate) cap_per_originator: usize,
+    /// The data plane wants to know how clients are marked.
+    pub(crate) isolating: bool,
 }
 
 impl Global {
     pub(crate) fn new(cap: usize, cap_per_originator: usize) -> Self {
-        Self { entries: BTreeMap::new(), tables: BTreeMap::new(), cap, cap_per_originator }
+        Self { entries: BTreeMap::new(), tables: BTreeMap::new(), cap, cap_per_originator, isolating: false }
     }
 
     /// Takes in that an originator serves a client. Returns false where a weaker claim changes
@@ -145,7 +157,8 @@ impl Global {
                 e.roam = false;
             }
         } else {
-            let entry = Entry { at: Vec::new(), roam: false, temp, roam_at: now, added_at: now, published: None };
+            let entry =
+                Entry { at: Vec::new(), roam: false, temp, roam_at: now, added_at: now, published: None, marked: 0 };
             self.entries.insert(key, entry);
         }
         let sync = if group { 0 } else { flags & client::SYNC };
@@ -330,6 +343,16 @@ impl Global {
         }
     }
 
+    /// Tells the data plane how all clients are marked.
+    pub(crate) fn publish_marks(&mut self, out: &mut VecDeque<Output>) {
+        for ((addr, vid), e) in &mut self.entries {
+            e.marked = e.marks();
+            if e.marked != 0 {
+                out.push_back(Output::Fib(FibChange::Marked { addr: *addr, vid: *vid, own: false, bits: e.marked }));
+            }
+        }
+    }
+
     fn unlist_all(&mut self, key: Key) {
         let origs: Vec<MacAddr> =
             self.entries.get(&key).map(|e| e.at.iter().map(|a| a.orig).collect()).unwrap_or_default();
@@ -351,6 +374,11 @@ impl Global {
         if at != e.published {
             e.published = at;
             out.push_back(Output::Fib(FibChange::Client { addr: key.0, vid: key.1, at }));
+        }
+        let bits = if self.isolating { e.marks() } else { 0 };
+        if bits != e.marked {
+            e.marked = bits;
+            out.push_back(Output::Fib(FibChange::Marked { addr: key.0, vid: key.1, own: false, bits }));
         }
         if at.is_none() {
             self.entries.remove(&key);

@@ -5,6 +5,7 @@ use super::Key;
 use crate::border::Output;
 use crate::counters::Drop;
 use crate::fib::{FibChange, LocalState};
+use crate::isolation::MARKS;
 use crate::time::{Duration, Instant};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -65,6 +66,8 @@ pub(crate) struct Local {
     changeset: Vec<TtChange>,
     repeat: u8,
     tvlv: Vec<u8>,
+    /// The data plane wants to know how clients are marked.
+    pub(crate) isolating: bool,
 }
 
 /// Bounds of the table.
@@ -118,6 +121,7 @@ impl Local {
                 }
             }
             publish(key, Some(LocalState::Active), out);
+            self.mark(key, sync, out);
             return Ok(if was_pending || was_roam { Added::Back } else { Added::Known });
         }
         let vlans = self.vlans.len() + usize::from(!self.vlans.contains_key(&key.1));
@@ -133,6 +137,7 @@ impl Local {
         self.entries.insert(key, entry);
         self.events.insert(key, sync);
         publish(key, Some(LocalState::Active), out);
+        self.mark(key, sync, out);
         Ok(Added::New)
     }
 
@@ -145,6 +150,7 @@ impl Local {
             self.entries.remove(&key);
             self.events.remove(&key);
             publish(key, None, out);
+            self.mark(key, 0, out);
             return Some(sync);
         }
         e.pending = true;
@@ -157,6 +163,21 @@ impl Local {
     /// True if the client is with us.
     pub(crate) fn serves(&self, key: Key) -> bool {
         self.entries.get(&key).is_some_and(|e| !e.pending && !e.roam)
+    }
+
+    /// Tells the data plane how a client is marked.
+    fn mark(&self, (addr, vid): Key, sync: u8, out: &mut VecDeque<Output>) {
+        if self.isolating {
+            let bits = sync & MARKS;
+            out.push_back(Output::Fib(FibChange::Marked { addr, vid, own: true, bits }));
+        }
+    }
+
+    /// Tells the data plane how all clients are marked.
+    pub(crate) fn publish_marks(&self, out: &mut VecDeque<Output>) {
+        for (key, e) in &self.entries {
+            self.mark(*key, e.sync, out);
+        }
     }
 
     /// Removes clients that are silent too long.
@@ -199,6 +220,7 @@ impl Local {
                 }
             }
             publish(key, None, out);
+            self.mark(key, 0, out);
         }
         self.ttvn = self.ttvn.wrapping_add(1);
         self.repeat = REPEAT;

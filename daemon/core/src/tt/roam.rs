@@ -34,7 +34,7 @@ impl Mesh {
     /// [`Drop::LocalClientsFull`]: the frame must not enter the mesh.
     pub(crate) fn learn_local(&mut self, key: Key, now: Instant) -> Result<(), Drop> {
         let own = key.0 == self.cfg.host_mac;
-        let sync = if self.cfg.wifi_clients && !own { client::WIFI } else { 0 };
+        let sync = if own { 0 } else { self.own_marks() };
         let bounds = self.local_bounds();
         let added = self.local.add(key, own, sync, bounds, now, &mut self.out).inspect_err(|_| {
             self.local_full = true;

@@ -35,6 +35,13 @@ pub(crate) struct Offer {
     seqno: u32,
 }
 
+impl Offer {
+    /// True if it is behind the newest OGM by so many that a worse way would be taken instead.
+    pub(crate) fn lags(&self, newest: u32) -> bool {
+        crate::window::distance(self.seqno, newest) >= receive::OUTDATED
+    }
+}
+
 /// A node's own OGMs.
 #[derive(Debug)]
 pub(crate) struct State {

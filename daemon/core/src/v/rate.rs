@@ -102,10 +102,20 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Measure;
     use packet::MacAddr;
 
     fn link(wifi: bool, throughput: Option<u32>) -> LinkConfig {
-        LinkConfig { name: "x".into(), mac: MacAddr([2; 6]), mtu: 1532, wifi, hop_penalty: 0, throughput }
+        LinkConfig {
+            name: "x".into(),
+            mac: MacAddr([2; 6]),
+            mtu: 1532,
+            wifi,
+            hop_penalty: 0,
+            throughput,
+            measure: Measure::Blind,
+            broadcast_copies: None,
+        }
     }
 
     const UNKNOWN: LinkSpeed = LinkSpeed { throughput: None, full_duplex: true };

@@ -17,7 +17,7 @@ use packet::ogm2::{Ogm2, Ogm2Header, Ogm2s};
 use zerocopy::IntoBytes;
 
 /// A way with a worse throughput is taken over one that missed so many OGMs.
-const OUTDATED: i32 = 5;
+pub(super) const OUTDATED: i32 = 5;
 /// Throughputs up to this are not halved any more.
 const HALVE_ABOVE: u32 = 10;
 /// The largest penalty.

@@ -152,6 +152,8 @@ impl World {
                 wifi: false,
                 hop_penalty: 0,
                 throughput: None,
+                measure: mesh_core::Measure::Blind,
+                broadcast_copies: None,
             };
             world.input(i, Input::LinkUp(LINK, link));
             world.bridge(i, *lan);

@@ -1,0 +1,258 @@
+//! Two nodes with two wires between them: bonding, AP isolation, copies of broadcasts.
+
+use mesh_core::{
+    Algorithm, Choice, Counters, DataPlane, Drop, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId,
+    Measure, Mesh, MeshConfig, Plane, PlaneSink, drive,
+};
+use packet::MacAddr;
+
+#[derive(Default)]
+struct Sink {
+    tx: Vec<(LinkId, Frame)>,
+    host: Vec<Frame>,
+    punted: Vec<Input>,
+}
+
+impl PlaneSink for Sink {
+    fn link_tx(&mut self, link: LinkId, frame: Frame) {
+        self.tx.push((link, frame));
+    }
+    fn host_tx(&mut self, frame: Frame) {
+        self.host.push(frame);
+    }
+    fn punt_link(&mut self, link: LinkId, frame: Frame) {
+        self.punted.push(Input::LinkRx(link, frame));
+    }
+    fn punt_host(&mut self, frame: Frame) {
+        self.punted.push(Input::HostRx(frame));
+    }
+    fn recycle(&mut self, _: Frame) {}
+}
+
+struct Side(Plane, Sink, Instant);
+
+impl DataPlane for Side {
+    fn apply(&mut self, change: &FibChange) {
+        self.0.apply(change);
+    }
+    fn inject_link(&mut self, link: LinkId, frame: Frame) {
+        self.1.link_tx(link, frame);
+    }
+    fn inject_host(&mut self, frame: Frame) {
+        self.1.host_tx(frame);
+    }
+    fn again_link(&mut self, link: LinkId, frame: Frame) {
+        self.0.link_rx(link, frame, self.2, &mut self.1);
+    }
+    fn again_host(&mut self, frame: Frame) {
+        self.0.host_rx(frame, true, self.2, &mut self.1);
+    }
+    fn counters(&self) -> Counters {
+        self.0.counters().clone()
+    }
+}
+
+struct Pair {
+    nodes: Vec<(Mesh, Side)>,
+    now: Instant,
+    /// Links that lose everything.
+    cut: Vec<LinkId>,
+    /// Payload frames per link, of node 0.
+    sent: [usize; 2],
+    broadcasts: [usize; 2],
+    config: MeshConfig,
+}
+
+fn link(node: usize, id: u8) -> LinkConfig {
+    LinkConfig {
+        name: format!("e{id}"),
+        mac: MacAddr([2, 0xe0, 0, 0, node as u8, id]),
+        mtu: 1532,
+        wifi: false,
+        hop_penalty: 0,
+        // Only V looks at it: the second wire is a fifth slower.
+        throughput: Some(if id == 0 { 1000 } else { 800 }),
+        measure: Measure::Blind,
+        broadcast_copies: (id == 1).then_some(2),
+    }
+}
+
+fn host(node: usize) -> MacAddr {
+    MacAddr([2, 0xba, 0, 0, 0, node as u8])
+}
+
+impl Pair {
+    fn new(algorithm: Algorithm, tune: impl Fn(&mut MeshConfig)) -> Self {
+        let now = Instant::from_micros(1_000_000);
+        let mut pair = Self {
+            nodes: Vec::new(),
+            now,
+            cut: Vec::new(),
+            sent: [0; 2],
+            broadcasts: [0; 2],
+            config: MeshConfig::new(host(0)),
+        };
+        for i in 0..2 {
+            let mut config = MeshConfig::new(host(i));
+            config.algorithm = Choice::Fixed(algorithm);
+            tune(&mut config);
+            if i == 0 {
+                pair.config = config.clone();
+            }
+            let side = Side(Plane::new(i as u64), Sink::default(), now);
+            pair.nodes.push((Mesh::new(config, i as u64, None, now), side));
+            for id in 0..2 {
+                pair.input(i, Input::LinkUp(LinkId(id), link(i, id)));
+            }
+        }
+        pair.run(Duration::from_secs(20));
+        pair
+    }
+
+    fn input(&mut self, i: usize, input: Input) {
+        let (mesh, side) = &mut self.nodes[i];
+        side.2 = self.now;
+        let mut inputs = vec![input];
+        while !inputs.is_empty() {
+            for input in inputs.drain(..) {
+                drive(mesh, side, input, self.now, |_| {});
+            }
+            inputs.append(&mut side.1.punted);
+        }
+        assert_eq!(mesh.broken_invariant(), None);
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            while self.nodes.iter().any(|(_, side)| !side.1.tx.is_empty()) {
+                for i in 0..2 {
+                    for (link, frame) in std::mem::take(&mut self.nodes[i].1.1.tx) {
+                        let count = match frame.bytes()[14] {
+                            0x40 => &mut self.sent,
+                            1 => &mut self.broadcasts,
+                            _ => &mut [0; 2],
+                        };
+                        if i == 0 {
+                            count[usize::from(link.0)] += 1;
+                        }
+                        if !self.cut.contains(&link) {
+                            let (_, side) = &mut self.nodes[1 - i];
+                            side.0.link_rx(link, frame, self.now, &mut side.1);
+                            self.input(1 - i, Input::Tick);
+                        }
+                    }
+                }
+            }
+            let next = self.nodes.iter().map(|(mesh, _)| mesh.poll_timeout()).min().expect("two nodes");
+            if next > end {
+                self.now = end;
+                return;
+            }
+            self.now = next.max(self.now);
+            for i in 0..2 {
+                self.input(i, Input::Tick);
+            }
+        }
+    }
+
+    /// A frame from a client of node `from`; true if the other node delivers it.
+    fn send(&mut self, from: usize, src: MacAddr, dst: MacAddr) -> bool {
+        let mut bytes = [dst.0, src.0].concat();
+        bytes.extend([0x88, 0xb5]);
+        bytes.resize(114, 0x5a);
+        self.nodes[1 - from].1.1.host.clear();
+        let (_, side) = &mut self.nodes[from];
+        side.0.host_rx(Frame::copy_of(&bytes), false, self.now, &mut side.1);
+        self.input(from, Input::Tick);
+        self.run(Duration::from_millis(12));
+        self.nodes[1 - from].1.1.host.iter().any(|f| f.bytes() == bytes)
+    }
+
+    /// Frames per link out of 100 from node 0, and how many arrived.
+    fn hundred(&mut self) -> ([usize; 2], usize) {
+        self.sent = [0; 2];
+        let arrived = (0..100).filter(|_| self.send(0, host(0), host(1))).count();
+        (self.sent, arrived)
+    }
+
+    fn dropped(&self, i: usize, why: Drop) -> u64 {
+        let (mesh, side) = &self.nodes[i];
+        mesh.snapshot(self.now).counters.dropped(why) + side.0.counters().dropped(why)
+    }
+}
+
+#[test]
+fn two_wires_are_used_in_turn() {
+    for algorithm in [Algorithm::Iv, Algorithm::V] {
+        let mut p = Pair::new(algorithm, |cfg| cfg.bonding = true);
+        assert_eq!(p.hundred(), ([50, 50], 100), "{algorithm:?}");
+        // A wire that loses everything takes half of it, and is left when its OGMs are missing.
+        p.cut.push(LinkId(1));
+        let (_, arrived) = p.hundred();
+        assert!((40..=100).contains(&arrived), "{algorithm:?}: {arrived} of 100 in the first 1.2 s");
+        p.run(Duration::from_secs(10));
+        assert_eq!(p.hundred(), ([100, 0], 100), "{algorithm:?}");
+        p.cut.clear();
+        p.run(Duration::from_secs(20));
+        assert_eq!(p.hundred(), ([50, 50], 100), "{algorithm:?}");
+        // Told, it is left at once.
+        p.input(0, Input::LinkDown(LinkId(0)));
+        assert_eq!(p.hundred(), ([0, 100], 100), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn bonding_is_a_choice_that_can_be_changed() {
+    for algorithm in [Algorithm::Iv, Algorithm::V] {
+        let mut p = Pair::new(algorithm, |_| {});
+        let (sent, arrived) = p.hundred();
+        assert!(sent.contains(&100) && arrived == 100, "{algorithm:?} {sent:?}");
+        for on in [true, false] {
+            p.config.bonding = on;
+            let config = p.config.clone();
+            p.input(0, Input::Configure(config));
+            let (sent, arrived) = p.hundred();
+            assert_eq!((sent == [50, 50], arrived), (on, 100), "{algorithm:?} {sent:?}");
+        }
+    }
+}
+
+#[test]
+fn clients_with_the_same_mark_are_kept_apart() {
+    let (a, b) = (MacAddr([2, 0xcc, 0, 0, 0, 1]), MacAddr([2, 0xcc, 0, 0, 0, 2]));
+    for isolated in [false, true] {
+        let tune = |cfg: &mut MeshConfig| {
+            (cfg.wifi_clients, cfg.isolated_clients) = (!isolated, isolated);
+            cfg.ap_isolation = true;
+        };
+        let mut p = Pair::new(Algorithm::Iv, tune);
+        assert!(p.send(0, a, MacAddr::BROADCAST) && p.send(1, b, MacAddr::BROADCAST), "broadcasts pass");
+        p.run(Duration::from_secs(5));
+        assert!(!p.send(0, a, b) && !p.send(1, b, a));
+        assert_eq!((p.dropped(0, Drop::Isolated), p.dropped(1, Drop::Isolated)), (1, 1), "at the first node");
+        assert!(p.send(0, a, host(1)) && p.send(1, host(1), a), "nodes themselves are not marked");
+        // Where only the receiving node isolates, it is the one that drops.
+        p.config.ap_isolation = false;
+        let config = p.config.clone();
+        p.input(0, Input::Configure(config));
+        assert!(!p.send(0, a, b));
+        assert_eq!((p.dropped(0, Drop::Isolated), p.dropped(1, Drop::Isolated)), (1, 2));
+    }
+    let mut p = Pair::new(Algorithm::Iv, |cfg| cfg.wifi_clients = true);
+    assert!(p.send(0, a, MacAddr::BROADCAST) && p.send(1, b, MacAddr::BROADCAST));
+    p.run(Duration::from_secs(5));
+    assert!(p.send(0, a, b) && p.send(1, b, a), "off by default");
+    p.config.ap_isolation = true;
+    let config = p.config.clone();
+    p.input(0, Input::Configure(config));
+    assert!(!p.send(0, a, b), "switched on while it runs");
+}
+
+#[test]
+fn broadcasts_are_repeated_as_told() {
+    let mut p = Pair::new(Algorithm::V, |_| {});
+    p.broadcasts = [0; 2];
+    assert!(p.send(0, host(0), MacAddr::BROADCAST));
+    assert_eq!(p.broadcasts, [1, 2]);
+}
