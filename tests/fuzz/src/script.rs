@@ -72,7 +72,6 @@ pub fn config(u: &mut Unstructured<'_>) -> Result<MeshConfig> {
         fragmentation: bits & 4 != 0,
         fast_start: bits & 8 != 0,
         wifi_clients: bits & 16 != 0,
-        dat: bits & 32 != 0,
         caps: Caps {
             originators: 6,
             neighbors: 3,
@@ -81,6 +80,7 @@ pub fn config(u: &mut Unstructured<'_>) -> Result<MeshConfig> {
             local_clients: 4,
             vlans: 2,
             addresses: 3,
+            claims: 3,
             fragment_bytes: 4096,
         },
         ..MeshConfig::new(HOST)

@@ -201,7 +201,6 @@ impl Mesh {
     }
 
     /// True if another gateway of our LAN has claimed the client: it speaks for it there, we do not.
-    #[allow(dead_code, reason = "for the distributed ARP table")]
     pub(crate) fn bla_claimed_by_other(&self, client: MacAddr, vid: Vid) -> bool {
         self.bla.own.is_some_and(|own| self.bla.claims.get((client, vid)).is_some_and(|c| c.gateway != own))
     }
