@@ -4,6 +4,7 @@ use crate::checked::{
     Algorithm, Config, Control, Io, Limits, Link, Log, MAX_LINKS, Measure, Mesh, Overrides, Wifi, check_interface,
 };
 use crate::error::{Place, Problem};
+use crate::gateway::{self, Gateway, MAX_ALLOWED, MAX_TARGETS, Target};
 use crate::radio::{self, Radio, RadioMode};
 use crate::raw::{Setting, Spanned, Table};
 use crate::{keys, suggest, units};
@@ -52,7 +53,15 @@ impl<'a> Checker<'a> {
                 links.push(Link::new(&radio.interface));
             }
         }
-        Config { links, radios, mesh, limits: self.limits(file), control: self.control(file), log: self.log(file) }
+        Config {
+            links,
+            radios,
+            mesh,
+            gateway: self.gateway(file),
+            limits: self.limits(file),
+            control: self.control(file),
+            log: self.log(file),
+        }
     }
 
     fn mesh(&mut self, file: &Table) -> Mesh {
@@ -96,6 +105,60 @@ impl<'a> Checker<'a> {
                 })
                 .map_or(d.state_dir, |path| Some(path).filter(|p| !p.as_os_str().is_empty())),
         }
+    }
+
+    fn gateway(&mut self, file: &Table) -> Gateway {
+        let d = Gateway::default();
+        let mut s = self.section("gateway", file);
+        let allowed = "a list of MAC addresses of originators, like [\"02:00:00:00:00:01\"]";
+        let targets = "a list of at most 16 targets, each \"ping:ADDRESS\", \"tcp:ADDRESS:PORT\" or \"dns:ADDRESS\", \
+                       an address being a number and not a name";
+        let gateway = Gateway {
+            mode: s
+                .read("mode", "\"off\", \"client\" or \"server\"", |v| {
+                    let word = word(v)?;
+                    gateway::Mode::ALL.iter().copied().find(|m| m.name() == word)
+                })
+                .unwrap_or(d.mode),
+            download: s.rate("download").unwrap_or(d.download),
+            upload: s.rate("upload").unwrap_or(d.upload),
+            class: s.number("class", 1..=255).and_then(|n| u8::try_from(n).ok()).unwrap_or(d.class),
+            advantage: s.rate("advantage").unwrap_or(d.advantage),
+            allowed: s
+                .read("allowed", allowed, |v| {
+                    let good = |w: String| w.parse::<MacAddr>().ok().filter(|mac| mac.is_unicast());
+                    words(v)?.into_iter().map(good).collect::<Option<Vec<_>>>().filter(|l| l.len() <= MAX_ALLOWED)
+                })
+                .unwrap_or(d.allowed),
+            plausible: s.rate("plausible").unwrap_or(d.plausible),
+            router_advertisements: s.flag("router_advertisements").unwrap_or(d.router_advertisements),
+            check: s
+                .read("check", targets, |v| {
+                    let list: Option<Vec<Target>> = words(v)?.into_iter().map(|w| w.parse().ok()).collect();
+                    list.filter(|l| l.len() <= MAX_TARGETS)
+                })
+                .unwrap_or(d.check),
+            check_interval: s
+                .duration("check_interval", Duration::from_secs(1)..=Duration::from_secs(3600))
+                .unwrap_or(d.check_interval),
+            check_needed: s
+                .number("check_needed", 1..=16)
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(d.check_needed),
+            check_rounds: s
+                .number("check_rounds", 1..=100)
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(d.check_rounds),
+            check_interface: s.interface("check_interface"),
+        };
+        let (needed, targets) = (gateway.check_needed, gateway.check.len());
+        if targets > 0 && needed > targets {
+            let place = find(file, "gateway").and_then(|t| entry(t, "check_needed").or_else(|| entry(t, "check")));
+            let place = Place::File(place.map_or(0..0, |(_, value)| value.span()));
+            let text = format!("found {needed}, allowed: at most the number of targets in check, {targets}");
+            self.problem(place, "gateway.check_needed", text);
+        }
+        gateway
     }
 
     fn limits(&mut self, file: &Table) -> Limits {
@@ -285,10 +348,7 @@ impl<'a> Checker<'a> {
         s.refuse_unknown();
         let mut link = Link::new("");
         link.hop_penalty = s.byte("hop_penalty").unwrap_or(link.hop_penalty);
-        link.throughput = s.read("throughput", "a rate with its unit like \"54Mbit\", from 100kbit to 400Gbit", |v| {
-            let units = units::parse_rate(&word(v)?)? / 100;
-            u32::try_from(units).ok().filter(|t| (1..=4_000_000).contains(t))
-        });
+        link.throughput = s.rate("throughput");
         link.measure = s
             .read("measure", "true, false or \"auto\"", |v| match (truth(v), word(v).as_deref()) {
                 (Some(true), _) => Some(Measure::Yes),
@@ -397,6 +457,14 @@ impl Section<'_, '_, '_> {
         self.read(key, &allowed, |v| units::parse_duration(&word(v)?).filter(|d| range.contains(d)))
     }
 
+    /// A rate in units of 100 kbit/s.
+    fn rate(&mut self, key: &'static str) -> Option<u32> {
+        self.read(key, "a rate with its unit like \"54Mbit\", from 100kbit to 400Gbit", |v| {
+            let units = units::parse_rate(&word(v)?)? / 100;
+            u32::try_from(units).ok().filter(|t| (1..=4_000_000).contains(t))
+        })
+    }
+
     fn interface(&mut self, key: &'static str) -> Option<String> {
         let allowed = "the name of a network interface: 1 to 15 bytes, no \"/\", \":\" or blank";
         self.read(key, allowed, |v| word(v).filter(|name| check_interface(name).is_ok()))
@@ -428,6 +496,15 @@ fn word(value: &Setting) -> Option<String> {
     match value {
         Setting::Text(text) | Setting::Word(text) => Some(text.clone()),
         Setting::Bool(_) | Setting::Integer(_) | Setting::Float(_) | Setting::List(_) | Setting::Table(_) => None,
+    }
+}
+
+/// A list of texts; sources without types separate them by blanks.
+fn words(value: &Setting) -> Option<Vec<String>> {
+    match value {
+        Setting::List(list) => list.iter().map(|item| word(item.get_ref())).collect(),
+        Setting::Word(text) => Some(text.split_whitespace().map(str::to_owned).collect()),
+        Setting::Bool(_) | Setting::Integer(_) | Setting::Float(_) | Setting::Text(_) | Setting::Table(_) => None,
     }
 }
 

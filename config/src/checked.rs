@@ -1,6 +1,7 @@
 //! The configuration with units and ranges proven.
 
 use crate::error::{Errors, LoadError, Place, Problem};
+use crate::gateway::Gateway;
 use crate::radio::Radio;
 use crate::raw::{self, Table};
 use crate::{DEFAULT_FILE, check};
@@ -17,6 +18,8 @@ pub struct Config {
     pub links: Vec<Link>,
     /// Radios to bring into a mesh; the interface of each is one of the hard interfaces.
     pub radios: Vec<Radio>,
+    /// Internet for others, or from others.
+    pub gateway: Gateway,
     /// Upper bounds of all tables.
     pub limits: Limits,
     /// The control socket.

@@ -2,6 +2,7 @@
 //! the setting (protocol notes, "Constants"); the bounds of the tables are the core's.
 
 use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Wifi};
+use crate::gateway::Gateway;
 use std::time::Duration;
 
 impl Default for Mesh {
@@ -75,6 +76,7 @@ impl Default for Config {
             mesh: Mesh::default(),
             links: Vec::new(),
             radios: Vec::new(),
+            gateway: Gateway::default(),
             limits: Limits::default(),
             control: Control::default(),
             log: Log::default(),

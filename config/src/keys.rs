@@ -311,6 +311,99 @@ pub const KEYS: &[Key] = &[
         |r| r.bssid.map(|b| quoted(&b.to_string())),
         "Ad-hoc: the address that all cells of the network share. Without it the first one heard.",
     ),
+    node(
+        "gateway",
+        "mode",
+        "\"off\", \"client\" or \"server\"",
+        |c| Some(quoted(c.gateway.mode.name())),
+        "Internet: a server offers it, a client chooses a server and sends DHCP there, off floods DHCP to all.",
+    ),
+    node(
+        "gateway",
+        "download",
+        "rate, 100kbit to 400Gbit",
+        |c| Some(rate(c.gateway.download)),
+        "As a server: bandwidth offered towards clients.",
+    ),
+    node(
+        "gateway",
+        "upload",
+        "rate, 100kbit to 400Gbit",
+        |c| Some(rate(c.gateway.upload)),
+        "As a server: bandwidth offered towards the Internet.",
+    ),
+    node(
+        "gateway",
+        "class",
+        "1 to 255",
+        |c| Some(c.gateway.class.to_string()),
+        "As a client of B.A.T.M.A.N. IV: 1 takes the best by quality and bandwidth and stays, 2 the best by quality and \
+         stays, 3 moves to any better one, more moves to one that is better by so much quality.",
+    ),
+    node(
+        "gateway",
+        "advantage",
+        "rate, 100kbit to 400Gbit",
+        |c| Some(rate(c.gateway.advantage)),
+        "As a client of B.A.T.M.A.N. V: move to a gateway that gives so much more throughput.",
+    ),
+    node(
+        "gateway",
+        "allowed",
+        "list of MAC addresses",
+        |c| Some(list(&c.gateway.allowed)),
+        "As a client: the only gateways to choose from, by originator. Empty: all.",
+    ),
+    node(
+        "gateway",
+        "plausible",
+        "rate, 100kbit to 400Gbit",
+        |c| Some(rate(c.gateway.plausible)),
+        "Offers beyond this count as this much, and are told to the operator.",
+    ),
+    node(
+        "gateway",
+        "router_advertisements",
+        "true or false",
+        |c| Some(c.gateway.router_advertisements.to_string()),
+        "As a client: let IPv6 router advertisements in from behind the selected gateway only, and ask only there for one.",
+    ),
+    node(
+        "gateway",
+        "check",
+        "list of targets",
+        |c| Some(list(&c.gateway.check)),
+        "As a server: who must be reachable, like [\"ping:9.9.9.9\", \"tcp:1.1.1.1:443\", \"dns:[2620:fe::fe]:53\"]. While \
+         too few are, nothing is offered. Empty: nothing is checked.",
+    ),
+    node(
+        "gateway",
+        "check_interval",
+        "time, 1s to 1h",
+        |c| Some(quoted(&units::format_duration(c.gateway.check_interval))),
+        "Time between two rounds of the check.",
+    ),
+    node(
+        "gateway",
+        "check_needed",
+        "1 to 16",
+        |c| Some(c.gateway.check_needed.to_string()),
+        "A round is good when so many targets answer.",
+    ),
+    node(
+        "gateway",
+        "check_rounds",
+        "1 to 100",
+        |c| Some(c.gateway.check_rounds.to_string()),
+        "So many bad rounds in a row withdraw the offer, so many good ones renew it.",
+    ),
+    node(
+        "gateway",
+        "check_interface",
+        "interface name",
+        |c| c.gateway.check_interface.as_deref().map(quoted),
+        "The interface that leads to the Internet. Without it that of the default route, never the mesh's own.",
+    ),
     node("limits", "originators", "16 to 65536", |c| Some(c.limits.originators.to_string()), "Most originators."),
     node(
         "limits",
@@ -384,6 +477,17 @@ impl std::fmt::Display for Log {
         f.write_str(self.level.name())?;
         self.parts.iter().try_for_each(|(part, level)| write!(f, ",{part}={}", level.name()))
     }
+}
+
+/// Units of 100 kbit/s, as they are written.
+fn rate(units: u32) -> String {
+    quoted(&units::format_rate(u64::from(units) * 100))
+}
+
+/// A TOML array of strings.
+fn list(items: &[impl ToString]) -> String {
+    let items: Vec<String> = items.iter().map(|i| quoted(&i.to_string())).collect();
+    format!("[{}]", items.join(", "))
 }
 
 /// A TOML basic string.

@@ -27,6 +27,7 @@ pub mod checked;
 pub mod defaults;
 pub mod diff;
 pub mod error;
+pub mod gateway;
 pub mod keys;
 mod print;
 pub mod radio;
@@ -39,6 +40,7 @@ pub use checked::{
 };
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};
+pub use gateway::{Gateway, Mode as GatewayMode, Target};
 pub use radio::{Radio, RadioMode};
 
 /// The file that is read when none is named.

@@ -59,7 +59,7 @@ fn key_of_another_table() {
 fn key_above_all_tables() {
     assert_eq!(
         errors("mtu = 1500\n"),
-        "m.toml:1:1: mtu: unknown; it belongs into [mesh]. Tables: mesh, link, radio, limits, control, log\n \
+        "m.toml:1:1: mtu: unknown; it belongs into [mesh]. Tables: mesh, link, radio, gateway, limits, control, log\n \
          1 | mtu = 1500\n   | ^^^"
     );
 }
@@ -68,7 +68,7 @@ fn key_above_all_tables() {
 fn unknown_table() {
     assert_eq!(
         errors("[limit]\noriginators = 5\n"),
-        "m.toml:1:2: limit: unknown; did you mean \"limits\"? Tables: mesh, link, radio, limits, control, log\n \
+        "m.toml:1:2: limit: unknown; did you mean \"limits\"? Tables: mesh, link, radio, gateway, limits, control, log\n \
          1 | [limit]\n   |  ^^^^^"
     );
 }
@@ -146,6 +146,23 @@ fn wrong_words() {
     for (text, expected) in [
         ("[mesh]\nup = \"yes\"", "m.toml:2:6: mesh.up: found \"yes\", allowed: true or false"),
         ("[mesh]\naggregation = 1", "m.toml:2:15: mesh.aggregation: found 1, allowed: true or false"),
+        (
+            "[gateway]\nmode = \"on\"",
+            "m.toml:2:8: gateway.mode: found \"on\", allowed: \"off\", \"client\" or \"server\"",
+        ),
+        (
+            "[gateway]\ndownload = 10",
+            "m.toml:2:12: gateway.download: found 10, allowed: a rate with its unit like \"54Mbit\", from 100kbit to 400Gbit",
+        ),
+        (
+            "[gateway]\ncheck = [\"ping:example.org\"]",
+            "m.toml:2:9: gateway.check: found a list of 1, allowed: a list of at most 16 targets, each \"ping:ADDRESS\", \
+             \"tcp:ADDRESS:PORT\" or \"dns:ADDRESS\", an address being a number and not a name",
+        ),
+        (
+            "[gateway]\ncheck = [\"ping:9.9.9.9\"]\ncheck_needed = 2",
+            "m.toml:3:16: gateway.check_needed: found 2, allowed: at most the number of targets in check, 1",
+        ),
         ("[mesh]\nalgorithm = \"VI\"", "m.toml:2:13: mesh.algorithm: found \"VI\", allowed: \"auto\", \"IV\" or \"V\""),
         (
             "[mesh]\nmac = \"01:00:5e:00:00:01\"",

@@ -103,6 +103,21 @@ wifi = false
 interface = "mesh1"
 wifi = "auto"
 
+[gateway]
+mode = "server"
+download = "50Mbit"
+upload = "1.5Mbit"
+class = 1
+advantage = "10Mbit"
+allowed = ["02:00:00:00:00:05", "02:00:00:00:00:06"]
+plausible = "2Gbit"
+router_advertisements = false
+check = ["ping:9.9.9.9", "tcp:[2620:fe::fe]:443", "dns:1.1.1.1"]
+check_interval = "30s"
+check_needed = 2
+check_rounds = 5
+check_interface = "wan"
+
 [limits]
 originators = 100
 neighbors = 10
@@ -162,6 +177,21 @@ ap_isolation = false
 isolated_clients = false
 throughput_meter = true
 state_dir = \"/var/lib/meshwork\"
+
+[gateway]
+mode = \"off\"
+download = \"10Mbit\"
+upload = \"2Mbit\"
+class = 20
+advantage = \"5Mbit\"
+allowed = []
+plausible = \"10Gbit\"
+router_advertisements = true
+check = []
+check_interval = \"10s\"
+check_needed = 1
+check_rounds = 3
+# check_interface: chosen by the node
 
 [limits]
 originators = 2048

@@ -18,12 +18,14 @@ use crate::io::{IoCounters, PortablePlane};
 use crate::netlink::Watcher;
 use crate::radio::Keeper;
 use crate::state::{State, StateFile};
+use crate::uplink::{Uplink, UplinkSetup};
 use anyhow::Context as _;
 use echo::Echoes;
 use host::Host;
 use links::{FRAME_OVERHEAD, Links};
 use mesh_core::{
-    Counters, DataPlane, Duration, Echo, EchoAnswer, Event, Input, Instant, Mesh, Meter, MeterReport, Snapshot,
+    Counters, DataPlane, Duration, Echo, EchoAnswer, Event, GatewayNews, Input, Instant, Mesh, Meter, MeterReport,
+    Snapshot,
 };
 use packet::MacAddr;
 use readings::Readings;
@@ -52,6 +54,8 @@ pub struct RunSetup {
     pub up: bool,
     /// Where sequence numbers are kept over a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
+    /// As a gateway: how to find out whether the Internet is there; `None` to take it for granted.
+    pub uplink: Option<UplinkSetup>,
 }
 
 /// One hard interface.
@@ -154,6 +158,9 @@ pub async fn run(
             if node.plane.poll_ready(cx).is_ready() {
                 return Poll::Ready(Turn::Frames);
             }
+            if let Some(Poll::Ready(online)) = node.uplink.as_mut().map(|u| u.poll_change(cx)) {
+                return Poll::Ready(Turn::Internet(online));
+            }
             sleep.as_mut().poll(cx).map(|()| Turn::Tick)
         });
         // tokio would make the turn wait now and then although something is ready; the turns
@@ -163,6 +170,7 @@ pub async fn run(
             Turn::ControlClosed => control_open = false,
             Turn::Control(request) => node.control(request),
             Turn::Links => node.links_changed(),
+            Turn::Internet(online) => node.internet(Some(online)),
             Turn::Readings => {
                 node.inputs.extend(node.readings.take());
                 node.carry_out();
@@ -203,6 +211,7 @@ enum Turn {
     Control(ControlRequest),
     ControlClosed,
     Links,
+    Internet(bool),
     Readings,
     Frames,
     Tick,
@@ -224,6 +233,10 @@ struct Node {
     echoes: Echoes,
     /// Who runs throughput tests, by number.
     testers: Vec<(u32, mpsc::Sender<MeterReport>)>,
+    /// Looks whether our own Internet works.
+    uplink: Option<Uplink>,
+    /// What it found last.
+    online: Option<bool>,
     subscribers: Vec<mpsc::Sender<Event>>,
     /// When the timer goes off that was set last.
     armed: Instant,
@@ -257,6 +270,8 @@ impl Node {
             keep_at: now,
             echoes: Echoes::default(),
             testers: Vec::new(),
+            uplink: None,
+            online: None,
             subscribers: Vec::new(),
             armed: now,
             inputs: Vec::new(),
@@ -265,6 +280,7 @@ impl Node {
         };
         node.configure_links().map_err(anyhow::Error::msg)?;
         node.links_changed();
+        node.check_uplink();
         crate::privilege::drop_all_but_network();
         node.readings.start();
         node.radios.keep(node.setup.radios.clone());
@@ -359,6 +375,7 @@ impl Node {
                 tracing::warn!(%vid, "LAN and mesh form a loop: a node that does not avoid loops joins them a second time");
             }
             Event::NoLink => tracing::warn!("no hard interface is left, the node is alone"),
+            Event::Gateway(news) => gateway_news(news),
             Event::Echo(answer) => self.echoes.answer(answer, now),
             Event::Meter(report) => {
                 for (_, to) in self.testers.iter().filter(|(ask, _)| *ask == report.ask) {
@@ -401,6 +418,24 @@ impl Node {
             self.drive(input, now);
         }
         self.plane.flush();
+    }
+
+    /// Begins to look whether our own Internet works, as the settings say. Until the first look
+    /// is done it does not.
+    fn check_uplink(&mut self) {
+        let Self { setup, online, .. } = self;
+        if setup.uplink.is_none() {
+            *online = None;
+        }
+        self.uplink = setup.uplink.clone().map(|s| Uplink::start(s, &setup.mesh_name, *online));
+        self.internet(self.online);
+    }
+
+    fn internet(&mut self, online: Option<bool>) {
+        self.online = online;
+        let works = online.unwrap_or(self.uplink.is_none());
+        self.inputs.push(Input::Internet(works));
+        self.carry_out();
     }
 
     fn control(&mut self, request: ControlRequest) {
@@ -473,8 +508,15 @@ impl Node {
             self.radios.keep(new.radios.clone());
             changes.push("radios");
         }
+        let check_again = new.uplink != self.setup.uplink;
+        if check_again {
+            changes.push("Internet check");
+        }
         self.host.want_mtu(new.host_mtu);
         self.setup = new;
+        if check_again {
+            self.check_uplink();
+        }
         self.configure_links()?;
         self.links_changed();
         let note =
@@ -522,6 +564,30 @@ impl Node {
         self.links.put_back(&mut self.watcher);
         tracing::debug!(counters = ?self.plane.io_counters(), "counted");
         tracing::info!("stopped");
+    }
+}
+
+/// Gateway news for the log.
+fn gateway_news(news: &GatewayNews) {
+    let mbit = |units: &u32| f64::from(*units) / 10.0;
+    match news {
+        GatewayNews::New { orig, down, up } => {
+            tracing::info!(%orig, down = mbit(down), up = mbit(up), "a gateway, Mbit/s");
+        }
+        GatewayNews::Changed { orig, down, up } => {
+            tracing::info!(%orig, down = mbit(down), up = mbit(up), "a gateway offers another bandwidth, Mbit/s");
+        }
+        GatewayNews::Gone { orig } => tracing::info!(%orig, "a gateway is gone"),
+        GatewayNews::Implausible { orig, down, up } => {
+            tracing::warn!(%orig, down = mbit(down), up = mbit(up), "a gateway promises more than can be, Mbit/s");
+        }
+        GatewayNews::Selected { orig: Some(orig), .. } => tracing::info!(%orig, "gateway selected"),
+        GatewayNews::Selected { orig: None, .. } => tracing::warn!("no gateway is left"),
+        GatewayNews::Missing => {
+            tracing::warn!("a client asks for an address by DHCP, but there is no gateway to send it to");
+        }
+        GatewayNews::Withdrawn => tracing::warn!("our own Internet does not work, we are no gateway for others"),
+        GatewayNews::Announced => tracing::info!("our own Internet works, we are a gateway for others"),
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::args::Args;
 use crate::args::table::OVERRIDES;
 use crate::run::{LinkSetup, RunSetup};
+use crate::uplink::UplinkSetup;
 use config::{Config, Io, Override, Overrides, Wifi};
-use mesh_core::{Algorithm, Caps, Choice, Measure, MeshConfig};
+use mesh_core::{Algorithm, Caps, Choice, GatewayConfig, GatewayMode, Measure, MeshConfig};
 use packet::MacAddr;
 
 /// What the command line of `run` says besides the file.
@@ -65,6 +66,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
             wifi_clients: mesh.wifi_clients,
             dat: mesh.distributed_arp_table,
             bridge_loop_avoidance: mesh.bridge_loop_avoidance,
+            gateway: gateway(&config.gateway),
             caps: Caps {
                 originators: limits.originators,
                 neighbors: limits.neighbors,
@@ -82,5 +84,34 @@ pub fn run_setup(config: &Config) -> RunSetup {
         host_mtu: mesh.mtu,
         up: mesh.up,
         state_dir: mesh.state_dir.clone(),
+        uplink: uplink(&config.gateway),
     }
+}
+
+fn gateway(g: &config::Gateway) -> GatewayConfig {
+    GatewayConfig {
+        mode: match g.mode {
+            config::GatewayMode::Off => GatewayMode::Off,
+            config::GatewayMode::Client => GatewayMode::Client,
+            config::GatewayMode::Server => GatewayMode::Server,
+        },
+        down: g.download,
+        up: g.upload,
+        class: g.class,
+        advantage: g.advantage,
+        allowed: g.allowed.clone(),
+        plausible: g.plausible,
+        steer_routers: g.router_advertisements,
+    }
+}
+
+/// Only who offers Internet looks whether it has some.
+fn uplink(g: &config::Gateway) -> Option<UplinkSetup> {
+    (g.mode == config::GatewayMode::Server && !g.check.is_empty()).then(|| UplinkSetup {
+        targets: g.check.clone(),
+        interval: g.check_interval,
+        needed: g.check_needed,
+        rounds: g.check_rounds,
+        interface: g.check_interface.clone(),
+    })
 }

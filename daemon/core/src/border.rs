@@ -33,6 +33,9 @@ pub enum Input {
     Echo(Echo),
     /// Start or stop a throughput test.
     Meter(Meter),
+    /// Our own way to the Internet works, or does not: only then we are a gateway for others. It
+    /// counts as working until this was said.
+    Internet(bool),
     /// Time passed; nothing else happened.
     Tick,
 }
@@ -196,6 +199,8 @@ pub enum Event {
         /// questions for the address are not answered out of the cache.
         replaced: bool,
     },
+    /// News of gateways.
+    Gateway(GatewayNews),
     /// An answer to an echo request.
     Echo(EchoAnswer),
     /// News of a throughput test that was started here.
@@ -265,6 +270,56 @@ pub struct EchoAnswer {
     pub route: alloc::vec::Vec<MacAddr>,
     /// Set by the shell, which knows when the request left.
     pub rtt: Option<Duration>,
+}
+
+/// News of gateways. Bandwidths in units of 100 kbit/s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayNews {
+    /// An originator offers Internet.
+    New {
+        /// The gateway.
+        orig: MacAddr,
+        /// Towards the clients.
+        down: u32,
+        /// Towards the Internet.
+        up: u32,
+    },
+    /// It offers another bandwidth.
+    Changed {
+        /// The gateway.
+        orig: MacAddr,
+        /// Towards the clients.
+        down: u32,
+        /// Towards the Internet.
+        up: u32,
+    },
+    /// It offers nothing any more, or is gone.
+    Gone {
+        /// The gateway.
+        orig: MacAddr,
+    },
+    /// It promises more than is believed.
+    Implausible {
+        /// The gateway.
+        orig: MacAddr,
+        /// Towards the clients.
+        down: u32,
+        /// Towards the Internet.
+        up: u32,
+    },
+    /// DHCP of own clients goes to another gateway now.
+    Selected {
+        /// The gateway, `None` when none is left.
+        orig: Option<MacAddr>,
+        /// The one before.
+        before: Option<MacAddr>,
+    },
+    /// An own client asked for an address and there is no gateway; said once until there is one.
+    Missing,
+    /// We are no gateway for others while our own Internet connection is dead.
+    Withdrawn,
+    /// We are a gateway for others again.
+    Announced,
 }
 
 /// What stands behind the border on the packet side: the portable plane (packet sockets and a

@@ -83,8 +83,69 @@ pub struct MeshConfig {
     /// Take care that no frame goes round where several nodes share a LAN; sleeps while the mesh
     /// interface is no port of a bridge.
     pub bridge_loop_avoidance: bool,
+    /// Internet for others, or from others.
+    pub gateway: GatewayConfig,
     /// Upper bounds of all tables.
     pub caps: Caps,
+}
+
+/// What a node does about gateways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayMode {
+    /// Nothing.
+    Off,
+    /// Choose one; DHCP of own clients goes there.
+    Client,
+    /// Be one.
+    Server,
+}
+
+impl GatewayMode {
+    /// The word for it, `batctl`'s.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Internet for others, or from others. Bandwidths in units of 100 kbit/s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// What to do.
+    pub mode: GatewayMode,
+    /// Offered towards clients, as a server.
+    pub down: u32,
+    /// Offered towards the Internet, as a server.
+    pub up: u32,
+    /// Selection class of B.A.T.M.A.N. IV: 1 looks at the bandwidth too and stays, 2 stays, 3 moves
+    /// to any better one, more moves to one that is better by so much transmit quality.
+    pub class: u8,
+    /// V: move to a gateway that gives so much more throughput.
+    pub advantage: u32,
+    /// The only gateways to choose from, by originator; all where it is empty.
+    pub allowed: alloc::vec::Vec<MacAddr>,
+    /// Offers beyond this are not believed.
+    pub plausible: u32,
+    /// As a client: router advertisements only from behind the selected gateway.
+    pub steer_routers: bool,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            mode: GatewayMode::Off,
+            down: 100,
+            up: 20,
+            class: 20,
+            advantage: 50,
+            allowed: alloc::vec::Vec::new(),
+            plausible: 100_000,
+            steer_routers: true,
+        }
+    }
 }
 
 /// Upper bounds of all tables; what happens at the bound is said at each table.
@@ -146,6 +207,7 @@ impl MeshConfig {
             isolated_clients: false,
             meter: true,
             bridge_loop_avoidance: true,
+            gateway: GatewayConfig::default(),
             caps: Caps::default(),
         }
     }

@@ -133,6 +133,12 @@ counted! {
         ArpDuplicate = "arp_duplicate",
         /// An ARP answer for somebody who is not a client here.
         ArpElsewhere = "arp_elsewhere",
+        /// DHCP of an own client, and there is no gateway to send it to.
+        NoGateway = "no_gateway",
+        /// DHCP from the LAN of a gateway, which has its own server.
+        DhcpAtServer = "dhcp_at_server",
+        /// A router advertisement from elsewhere than the selected gateway.
+        OtherRouter = "other_router",
         /// A packet type that this node does not speak yet.
         Unsupported = "unsupported",
     }
@@ -217,6 +223,8 @@ counted! {
         IcmpTx = "icmp_tx",
         /// Mesh ICMP messages received.
         IcmpRx = "icmp_rx",
+        /// Client frames sent to the selected gateway instead of to everybody.
+        GatewayTx = "gateway_tx",
     }
 }
 

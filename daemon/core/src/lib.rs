@@ -54,8 +54,11 @@ pub(crate) mod v;
 pub(crate) mod view;
 pub mod window;
 
-pub use border::{DataPlane, Echo, EchoAnswer, Event, Input, Meter, MeterEnd, MeterReport, Output};
-pub use config::{Algorithm, Caps, Choice, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Seqnos, Station};
+pub use border::{DataPlane, Echo, EchoAnswer, Event, GatewayNews, Input, Meter, MeterEnd, MeterReport, Output};
+pub use config::{
+    Algorithm, Caps, Choice, GatewayConfig, GatewayMode, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Seqnos,
+    Station,
+};
 pub use counters::{Count, Counters, Drop};
 pub use fib::{Fib, FibChange};
 pub use frame::Frame;

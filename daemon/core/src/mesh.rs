@@ -10,6 +10,7 @@ use crate::fib::{FibChange, FibLink, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
 use crate::frame::Frame;
+use crate::gateway;
 use crate::host::HostInfo;
 use crate::iv::OgmQueue;
 use crate::link::{Bucket, Link, PURGE_AFTER};
@@ -81,6 +82,7 @@ pub struct Mesh {
     pub(crate) bcast_seqno: u32,
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
+    pub(crate) gateway: gateway::State,
     pub(crate) icmp_budget: Bucket,
     pub(crate) meters: Meters,
     pub(crate) table_budget: Bucket,
@@ -128,6 +130,7 @@ impl Mesh {
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
             meters: Meters::new(now),
+            gateway: gateway::State::new(now),
             icmp_budget: Bucket::new(ICMP_BUDGET.0, ICMP_BUDGET.1, now),
             table_budget: Bucket::new(TABLE_BUDGET.0, TABLE_BUDGET.1, now),
             first_seqno: first.ogm,
@@ -181,6 +184,10 @@ impl Mesh {
             Input::Echo(echo) => self.send_echo(echo),
             Input::Meter(meter) => {
                 self.meter(meter, now);
+                Ok(())
+            }
+            Input::Internet(online) => {
+                self.gateway_online(online);
                 Ok(())
             }
             Input::Tick => Ok(()),
@@ -301,6 +308,7 @@ impl Mesh {
         self.forget_clients_of(orig);
         self.global.tables.remove(&orig);
         self.requests.remove(&orig);
+        self.gateway_gone(orig);
         if self.originators.remove(&orig).is_some() {
             self.out.push_back(Output::Fib(FibChange::OriginatorGone(orig)));
         }
@@ -410,6 +418,7 @@ impl Mesh {
         if old.bonding != self.cfg.bonding {
             self.refresh_bonds();
         }
+        self.gateway_configured(&old, now);
     }
 
     /// The system around the mesh interface changed.
@@ -422,7 +431,7 @@ impl Mesh {
         let snoop = Snoop {
             arp: self.cfg.dat,
             dhcp: self.cfg.dat,
-            nd: self.cfg.dat,
+            nd: self.cfg.dat || self.gateway_wants_nd(),
             groups: self.cfg.bridge_loop_avoidance,
             claims: self.bla.is_active(),
         };
@@ -532,7 +541,7 @@ impl Mesh {
         self.send_frame(dest, table, Frame::copy_of(packet))
     }
 
-    fn send_frame(&mut self, dest: MacAddr, table: Table, mut frame: Frame) -> bool {
+    pub(crate) fn send_frame(&mut self, dest: MacAddr, table: Table, mut frame: Frame) -> bool {
         let Some(hop) = self.originators.get(&dest).and_then(|o| o.router(table)) else { return false };
         let Some(link) = self.links.get(&hop.link) else { return false };
         let eth = EthHeader { dst: hop.neigh, src: link.cfg.mac, ethertype: ETHERTYPE.into() };

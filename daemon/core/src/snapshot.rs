@@ -1,6 +1,6 @@
 //! A read-only picture of a node, for people and programs.
 
-use crate::config::{Algorithm, LinkId};
+use crate::config::{Algorithm, GatewayMode, LinkId};
 use crate::counters::Counters;
 use crate::time::Duration;
 pub use crate::v::rate::RateSource;
@@ -40,6 +40,12 @@ pub struct Snapshot {
     pub addresses: Vec<AddressView>,
     /// Bridge loop avoidance.
     pub bla: BlaView,
+    /// Originators that offer Internet.
+    pub gateways: Vec<GatewayView>,
+    /// What we do about gateways.
+    pub gateway_mode: GatewayMode,
+    /// What we offer ourselves, down and up, in units of 100 kbit/s.
+    pub gateway_announced: Option<(u32, u32)>,
     /// Counters of the control side; the shell adds those of the data plane.
     pub counters: Counters,
 }
@@ -196,6 +202,27 @@ pub struct BackboneView {
     pub distrusted: bool,
     /// Ourselves: time until frames for groups pass.
     pub wait: Option<Duration>,
+}
+
+/// An originator that offers Internet.
+#[derive(Debug, Clone)]
+pub struct GatewayView {
+    /// Its address.
+    pub addr: MacAddr,
+    /// DHCP of own clients goes there.
+    pub selected: bool,
+    /// The way there, `None` without one.
+    pub path: Option<PathView>,
+    /// Offered towards clients, in units of 100 kbit/s.
+    pub down: u32,
+    /// Offered towards the Internet, in units of 100 kbit/s.
+    pub up: u32,
+    /// It may be chosen.
+    pub allowed: bool,
+    /// It was heard of as often as usual.
+    pub fresh: bool,
+    /// Time since it was heard of.
+    pub last_seen: Duration,
 }
 
 /// An own client.

@@ -4,7 +4,9 @@ use crate::config::{Algorithm, Choice};
 use crate::fib::{NextHop, Table};
 use crate::mesh::Mesh;
 use crate::originator::Originator;
-use crate::snapshot::{GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot};
+use crate::snapshot::{
+    GatewayView, GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot,
+};
 use crate::time::{Duration, Instant};
 use crate::window::Watch;
 use alloc::string::String;
@@ -30,6 +32,9 @@ impl Mesh {
             global_clients: self.global_views(),
             addresses: self.address_views(now),
             bla: self.bla_view(now),
+            gateways: self.gateway_views(now),
+            gateway_mode: self.cfg.gateway.mode,
+            gateway_announced: self.gateway_announced(),
             counters: self.counters.clone(),
         }
     }
@@ -104,6 +109,23 @@ impl Mesh {
                     .flat_map(|l| &l.neighbors)
                     .any(|(mac, n)| n.meshwork && n.originator.unwrap_or(*mac) == addr),
         }
+    }
+
+    fn gateway_views(&self, now: Instant) -> Vec<GatewayView> {
+        let view = |(addr, o): (&MacAddr, &Originator)| {
+            let (down, up) = o.features.gateway?;
+            Some(GatewayView {
+                addr: *addr,
+                selected: self.gateway_selected() == Some(*addr),
+                path: self.originator_view(*addr, o, now).paths.into_iter().find(|p| p.best),
+                down,
+                up,
+                allowed: self.gateway_is_allowed(*addr),
+                fresh: self.gateway_is_fresh(*addr, now),
+                last_seen: now.since(o.last_seen),
+            })
+        };
+        self.originators.iter().filter_map(view).collect()
     }
 
     fn local_views(&self, now: Instant) -> Vec<LocalClientView> {

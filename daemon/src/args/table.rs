@@ -37,6 +37,7 @@ pub enum Id {
     Dat,
     Claims,
     Backbones,
+    Gateways,
     Statistics,
     Ping,
     Traceroute,
@@ -420,6 +421,17 @@ const COMMANDS: &[Command] = &[
         ..NONE
     },
     Command {
+        id: Id::Gateways,
+        name: "gateways",
+        aliases: &["gwl"],
+        summary: "nodes that offer Internet, and the one in use",
+        about: "One line for each gateway with the way there and what it offers, down and up; the star marks the one \
+                that DHCP of own clients goes to, which only a client (gateway.mode) has. Beyond what batctl shows: \
+                gateways that are heard of less often than usual, and those that the settings do not allow.",
+        flags: &[TABLE, NAMES, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
         id: Id::Statistics,
         name: "statistics",
         aliases: &["s"],
@@ -644,6 +656,8 @@ const COMMANDS: &[Command] = &[
             "nj",
             "originators_json",
             "oj",
+            "gateways_json",
+            "gwj",
             "transtable_local_json",
             "tlj",
             "transtable_global_json",
@@ -655,7 +669,7 @@ const COMMANDS: &[Command] = &[
             "bbj",
         ],
         summary: "the bare lists that batctl's *_json commands print",
-        about: "For scripts that were written for batctl: neighbors_json (nj), originators_json (oj), \
+        about: "For scripts that were written for batctl: neighbors_json (nj), originators_json (oj), gateways_json (gwj), \
                 transtable_local_json (tlj), transtable_global_json (tgj), dat_cache_json (dcj), bla_claim_json (cj), bla_backbone_json (bbj), hardifs_json (hj) and mesh_json (mj) are \
                 commands of their own too and print what batctl prints, without the envelope of --json.",
         operands: &[Operand {
@@ -667,6 +681,7 @@ const COMMANDS: &[Command] = &[
                 "hardifs_json",
                 "neighbors_json",
                 "originators_json",
+                "gateways_json",
                 "transtable_local_json",
                 "transtable_global_json",
                 "dat_cache_json",

@@ -79,7 +79,25 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
             "our LAN{} and the mesh form a loop: a node that does not avoid loops joins them a second time",
             vlan()
         ),
+        what if what.starts_with("gateway_") => gateway(e, &orig, &who(e.orig_before)),
         "no_link" => "no hard interface is left".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn gateway(e: &EventView, orig: &str, before: &str) -> String {
+    let offer = super::table::bandwidth(e.bandwidth_down.unwrap_or(0), e.bandwidth_up.unwrap_or(0));
+    match e.what.as_str() {
+        "gateway_new" => format!("new gateway {orig}, {offer}"),
+        "gateway_changed" => format!("gateway {orig} offers {offer} now"),
+        "gateway_implausible" => format!("gateway {orig} promises {offer}, which is not believed"),
+        "gateway_gone" => format!("gateway {orig} is gone"),
+        "gateway_selected" if orig.is_empty() => format!("no gateway is left after {before}"),
+        "gateway_selected" if before.is_empty() => format!("gateway {orig} is selected"),
+        "gateway_selected" => format!("gateway {orig} is selected instead of {before}"),
+        "gateway_missing" => "a client asks for an address by DHCP, but there is no gateway".to_owned(),
+        "gateway_withdrawn" => "our own Internet does not work, we are no gateway for others".to_owned(),
+        "gateway_announced" => "our own Internet works, we are a gateway for others".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -120,6 +138,14 @@ mod tests {
             (
                 r#"{"what":"loop_detected","at_msecs":0,"tt_vid":7}"#,
                 "00:00:00.000 our LAN in VLAN 7 and the mesh form a loop: a node that does not avoid loops joins them a second time",
+            ),
+            (
+                r#"{"what":"gateway_selected","at_msecs":0,"orig_address":"02:00:00:00:00:05","orig_before":"02:00:00:00:00:06"}"#,
+                "00:00:00.000 gateway roof is selected instead of 02:00:00:00:00:06",
+            ),
+            (
+                r#"{"what":"gateway_new","at_msecs":0,"orig_address":"02:00:00:00:00:05","bandwidth_down":205,"bandwidth_up":50}"#,
+                "00:00:00.000 new gateway roof, 20.5/5.0 MBit",
             ),
             (r#"{"what":"from_the_future","at_msecs":0}"#, "00:00:00.000 from_the_future"),
         ] {

@@ -57,6 +57,7 @@ async fn ask(socket: &Path, id: Id) -> anyhow::Result<Response> {
         Id::Interfaces => Ask::Interfaces,
         Id::Dat => Ask::Dat,
         Id::Claims | Id::Backbones => Ask::Bla,
+        Id::Gateways => Ask::Gateways,
         Id::Statistics => Ask::Statistics,
         _ => Ask::Clients,
     };
@@ -90,6 +91,10 @@ fn text(args: &Args, r: &Response, names: &Names) -> Option<String> {
         Id::Neighbors => Some(head("") + &table::neighbors(r.neighbors.as_deref()?, table::five(node), names, header)),
         Id::Originators => {
             Some(head("") + &table::originators(r.originators.as_deref()?, table::five(node), names, header))
+        }
+        Id::Gateways => {
+            let is_v = node.algo_name == "BATMAN_V";
+            Some(head("") + &table::gateways(r.gateways.as_deref()?, is_v, names, header))
         }
         Id::Interfaces => Some(table::interfaces(r.interfaces.as_deref()?)),
         Id::Dat => {
@@ -138,6 +143,9 @@ impl Filter {
             list.retain(|o| by(&o.hard_ifname) && young(o.last_seen_msecs));
             list.sort_by_key(|o| (o.orig_address, !o.best, std::cmp::Reverse((o.tq, o.throughput)), o.neigh_address));
         }
+        if let Some(list) = &mut r.gateways {
+            list.sort_by_key(|g| (!g.best, g.orig_address));
+        }
         if let Some(list) = &mut r.local_clients {
             list.retain(|c| kind(c.tt_address));
             list.sort_by_key(|c| (c.tt_vid, c.tt_address));
@@ -183,6 +191,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "hardifs_json" | "hj" => Ask::Interfaces,
         "neighbors_json" | "nj" => Ask::Neighbors,
         "originators_json" | "oj" => Ask::Originators,
+        "gateways_json" | "gwj" => Ask::Gateways,
         "transtable_local_json" | "tlj" | "transtable_global_json" | "tgj" => Ask::Clients,
         "dat_cache_json" | "dcj" => Ask::Dat,
         "bla_claim_json" | "cj" | "bla_backbone_json" | "bbj" => Ask::Bla,
@@ -197,6 +206,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "mesh_json" | "mj" => serde_json::to_writer(&mut *out, &r.mesh)?,
         "hardifs_json" | "hj" => serde_json::to_writer(&mut *out, &r.interfaces)?,
         "neighbors_json" | "nj" => serde_json::to_writer(&mut *out, &r.neighbors)?,
+        "gateways_json" | "gwj" => serde_json::to_writer(&mut *out, &r.gateways)?,
         "originators_json" | "oj" => serde_json::to_writer(&mut *out, &r.originators)?,
         "dat_cache_json" | "dcj" => serde_json::to_writer(&mut *out, &r.dat_cache)?,
         "bla_claim_json" | "cj" => serde_json::to_writer(&mut *out, &r.bla_claims)?,
@@ -207,5 +217,5 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     Ok(writeln!(out)?)
 }
 
-const LISTS: &str = "which list? There are: mesh_json, hardifs_json, neighbors_json, originators_json, \
+const LISTS: &str = "which list? There are: mesh_json, hardifs_json, neighbors_json, originators_json, gateways_json, \
                      transtable_local_json, transtable_global_json, dat_cache_json, bla_claim_json, bla_backbone_json";

@@ -2,8 +2,8 @@
 
 use super::names::Names;
 use crate::control::protocol::{
-    BlaBackbone, BlaClaim, ClientFlags, DatEntry, GlobalClient, Interface, LocalClient, Mac, NdEntry, Neighbor, Node,
-    Originator, Statistics,
+    BlaBackbone, BlaClaim, ClientFlags, DatEntry, Gateway, GlobalClient, Interface, LocalClient, Mac, NdEntry,
+    Neighbor, Node, Originator, Statistics,
 };
 use mesh_core::{Count, Drop};
 use std::fmt::Write;
@@ -73,6 +73,40 @@ pub fn originators(list: &[Originator], five: bool, names: &Names, header: bool)
         );
     }
     out
+}
+
+/// Who offers Internet.
+pub fn gateways(list: &[Gateway], is_v: bool, names: &Names, header: bool) -> String {
+    let mut out = String::new();
+    if header {
+        let metric = if is_v { " throughput" } else { "#/255" };
+        let _ = writeln!(out, "  Router            ({metric}) Next Hop          [outgoingIf]  Bandwidth");
+    }
+    for g in list {
+        let metric = match (g.tq, g.throughput) {
+            (Some(tq), _) => format!("{tq:5}"),
+            (_, Some(t)) => format!("{:9}.{}", t / 10, t % 10),
+            _ if is_v => format!("{:>11}", "-"),
+            _ => "    -".to_owned(),
+        };
+        let marks = [(g.router.is_none(), " (no way there)"), (g.silent, " (silent)"), (g.forbidden, " (not allowed)")];
+        let marks: String = marks.iter().filter(|(on, _)| *on).map(|(_, text)| *text).collect();
+        let _ = writeln!(
+            out,
+            "{} {:>17} ({metric}) {:>17} [{:>10}]: {}{marks}",
+            star(g.best),
+            names.show(g.orig_address.0),
+            g.router.map_or_else(|| "-".to_owned(), |m| names.show(m.0)),
+            g.hard_ifname.as_deref().unwrap_or("-"),
+            bandwidth(g.bandwidth_down, g.bandwidth_up),
+        );
+    }
+    out
+}
+
+/// Down and up, given in units of 100 kbit/s, as batctl writes them.
+pub fn bandwidth(down: u32, up: u32) -> String {
+    format!("{}.{}/{}.{} MBit", down / 10, down % 10, up / 10, up % 10)
 }
 
 /// Own clients.

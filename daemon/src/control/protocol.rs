@@ -50,6 +50,8 @@ pub enum Ask {
     Dat,
     /// [`Response::bla_claims`] and [`Response::bla_backbones`].
     Bla,
+    /// [`Response::gateways`].
+    Gateways,
     /// [`Response::statistics`].
     Statistics,
     /// [`Response::translation`].
@@ -142,6 +144,9 @@ pub struct Response {
     /// Nodes on our LAN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bla_backbones: Option<Vec<BlaBackbone>>,
+    /// Who offers Internet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateways: Option<Vec<Gateway>>,
     /// Counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<Statistics>,
@@ -253,8 +258,17 @@ pub struct MeshView {
     pub distributed_arp_table_enabled: bool,
     /// Packets are cut to the link.
     pub fragmentation_enabled: bool,
-    /// `off`.
+    /// `off`, `client` or `server`.
     pub gw_mode: String,
+    /// Offered towards clients as a server, in units of 100 kbit/s.
+    pub gw_bandwidth_down: u32,
+    /// Offered towards the Internet as a server, in units of 100 kbit/s.
+    pub gw_bandwidth_up: u32,
+    /// Selection class of the algorithm that runs.
+    pub gw_sel_class: u32,
+    /// A server that offers nothing now because its own Internet does not work.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub gw_withdrawn: bool,
     /// Taken off the transmit quality per hop.
     pub hop_penalty: u8,
     /// Multicast frames are flooded.
@@ -352,6 +366,40 @@ pub struct Originator {
     /// It runs Meshwork.
     #[serde(default, skip_serializing_if = "is_false")]
     pub meshwork: bool,
+}
+
+/// An originator that offers Internet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Hard interface that the way leaves by, missing without a way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_ifname: Option<String>,
+    /// The gateway.
+    pub orig_address: Mac,
+    /// DHCP of own clients goes there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub best: bool,
+    /// IV: transmit quality of the way, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tq: Option<u8>,
+    /// V: throughput of the way, in units of 100 kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u32>,
+    /// Next hop, missing without a way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<Mac>,
+    /// Offered towards clients, in units of 100 kbit/s.
+    pub bandwidth_down: u32,
+    /// Offered towards the Internet, in units of 100 kbit/s.
+    pub bandwidth_up: u32,
+    /// Time since it was heard of.
+    pub last_seen_msecs: u64,
+    /// It was heard of less often than usual, so that another one is preferred.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub silent: bool,
+    /// The settings do not allow it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forbidden: bool,
 }
 
 /// An own client.
@@ -601,6 +649,15 @@ pub struct EventView {
     /// Routing algorithm, `BATMAN_IV` or `BATMAN_V`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algo_name: Option<String>,
+    /// Originator that was in use before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orig_before: Option<Mac>,
+    /// Offered towards clients, in units of 100 kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth_down: Option<u32>,
+    /// Offered towards the Internet, in units of 100 kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth_up: Option<u32>,
     /// Why it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

@@ -153,6 +153,7 @@ impl Desk {
             Ask::Statistics => line.field("statistics", &view::statistics(&s))?,
             Ask::Interfaces => line.list("interfaces", view::interfaces(&s, setup)).await?,
             Ask::Neighbors => line.list("neighbors", view::neighbors(&s)).await?,
+            Ask::Gateways => line.list("gateways", view::gateways(&s)).await?,
             Ask::Originators => line.list("originators", view::originators(&s)).await?,
             Ask::Clients => {
                 line.list("local_clients", view::local_clients(&s)).await?;
@@ -309,6 +310,7 @@ fn link_of(event: &Event) -> Option<LinkId> {
         | Event::AddressFlip { .. }
         | Event::Echo(_)
         | Event::Meter(_)
+        | Event::Gateway(_)
         | Event::TableFull(_)
         | Event::BackboneNew { .. }
         | Event::BackboneGone { .. }

@@ -1,13 +1,13 @@
 //! From the node's snapshot to what the control socket shows.
 
 use super::protocol::{
-    AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, EchoView, EventView, GlobalClient,
+    AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, EchoView, EventView, Gateway, GlobalClient,
     Interface, LocalClient, Mac, MeshView, NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView,
     Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
-use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, LinkId, MeterReport};
+use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, GatewayMode, GatewayNews, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -55,7 +55,14 @@ pub fn mesh(s: &NodeSnapshot, setup: &RunSetup) -> MeshView {
         distributed_arp_table_enabled: setup.mesh.dat,
         bridge_loop_avoidance_enabled: setup.mesh.bridge_loop_avoidance,
         fragmentation_enabled: setup.mesh.fragmentation,
-        gw_mode: "off".to_owned(),
+        gw_mode: s.mesh.gateway_mode.name().to_owned(),
+        gw_bandwidth_down: setup.mesh.gateway.down,
+        gw_bandwidth_up: setup.mesh.gateway.up,
+        gw_sel_class: match s.mesh.algorithm {
+            Algorithm::Iv => u32::from(setup.mesh.gateway.class),
+            Algorithm::V => setup.mesh.gateway.advantage,
+        },
+        gw_withdrawn: s.mesh.gateway_mode == GatewayMode::Server && s.mesh.gateway_announced.is_none(),
         hop_penalty: setup.mesh.hop_penalty,
         multicast_forceflood_enabled: true,
         orig_interval: u32::try_from(msecs(setup.mesh.orig_interval)).unwrap_or(u32::MAX),
@@ -125,6 +132,26 @@ pub fn originators(s: &NodeSnapshot) -> impl Iterator<Item = Originator> + '_ {
             clients: o.clients,
             meshwork: o.meshwork,
         })
+    })
+}
+
+/// Who offers Internet.
+pub fn gateways(s: &NodeSnapshot) -> impl Iterator<Item = Gateway> + '_ {
+    s.mesh.gateways.iter().map(|g| {
+        let path = g.path.as_ref();
+        Gateway {
+            hard_ifname: path.map(|p| p.link_name.clone()),
+            orig_address: Mac(g.addr),
+            best: g.selected,
+            tq: path.filter(|_| s.mesh.algorithm == Algorithm::Iv).map(|p| p.tq),
+            throughput: path.filter(|_| s.mesh.algorithm == Algorithm::V).map(|p| p.throughput),
+            router: path.map(|p| Mac(p.neigh)),
+            bandwidth_down: g.down,
+            bandwidth_up: g.up,
+            last_seen_msecs: msecs(g.last_seen),
+            silent: !g.fresh,
+            forbidden: !g.allowed,
+        }
     })
 }
 
@@ -298,6 +325,9 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         to_us: None,
         table: None,
         algo_name: None,
+        orig_before: None,
+        bandwidth_down: None,
+        bandwidth_up: None,
         why: None,
         ip_address: None,
         old_tt_address: None,
@@ -363,6 +393,7 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
             view.tt_vid = Some(vid(*vlan));
             "loop_detected"
         }
+        Event::Gateway(news) => gateway_news(news, &mut view),
         Event::NoLink => "no_link",
         Event::Echo(_) | Event::Meter(_) => "other",
     };
@@ -373,6 +404,29 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
 /// From the wire's units of 100 kbit/s.
 fn kbits(throughput: u32) -> u64 {
     u64::from(throughput) * 100
+}
+
+fn gateway_news(news: &GatewayNews, view: &mut EventView) -> &'static str {
+    let mut offer = |orig: MacAddr, down: u32, up: u32, what| {
+        (view.orig_address, view.bandwidth_down, view.bandwidth_up) = (Some(Mac(orig)), Some(down), Some(up));
+        what
+    };
+    match *news {
+        GatewayNews::New { orig, down, up } => offer(orig, down, up, "gateway_new"),
+        GatewayNews::Changed { orig, down, up } => offer(orig, down, up, "gateway_changed"),
+        GatewayNews::Implausible { orig, down, up } => offer(orig, down, up, "gateway_implausible"),
+        GatewayNews::Gone { orig } => {
+            view.orig_address = Some(Mac(orig));
+            "gateway_gone"
+        }
+        GatewayNews::Selected { orig, before } => {
+            (view.orig_address, view.orig_before) = (orig.map(Mac), before.map(Mac));
+            "gateway_selected"
+        }
+        GatewayNews::Missing => "gateway_missing",
+        GatewayNews::Withdrawn => "gateway_withdrawn",
+        GatewayNews::Announced => "gateway_announced",
+    }
 }
 
 fn msecs(d: Duration) -> u64 {

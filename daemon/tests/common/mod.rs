@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "test code")]
 
 use mesh_core::snapshot::{
-    AddressView, BackboneView, BlaView, ClaimView, GlobalClientView, LinkView, LocalClientView, NeighborView,
-    OriginatorView, PathView, Snapshot,
+    AddressView, BackboneView, BlaView, ClaimView, GatewayView, GlobalClientView, LinkView, LocalClientView,
+    NeighborView, OriginatorView, PathView, Snapshot,
 };
 use mesh_core::{
-    Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, LinkId, MeshConfig, Meter, MeterEnd, MeterReport,
+    Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, GatewayMode, LinkId, MeshConfig, Meter, MeterEnd,
+    MeterReport,
 };
 use meshwork::control::About;
 use meshwork::control::protocol::{ConfigView, Reload};
@@ -59,6 +60,7 @@ pub fn setup() -> RunSetup {
         host_mtu: None,
         up: true,
         state_dir: None,
+        uplink: None,
     }
 }
 
@@ -142,6 +144,30 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
             address("fe80::50".parse().unwrap(), Vid::UNTAGGED, false),
         ],
         bla: bla(),
+        gateways: vec![
+            GatewayView {
+                addr: mac(5),
+                selected: true,
+                path: Some(path(mac(20), 240, true)),
+                down: 205,
+                up: 50,
+                allowed: true,
+                fresh: true,
+                last_seen: Duration::from_millis(300),
+            },
+            GatewayView {
+                addr: mac(6),
+                selected: false,
+                path: None,
+                down: 100,
+                up: 20,
+                allowed: false,
+                fresh: false,
+                last_seen: Duration::from_secs(9),
+            },
+        ],
+        gateway_mode: GatewayMode::Client,
+        gateway_announced: None,
         counters,
     };
     let io = IoCounters {

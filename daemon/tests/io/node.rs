@@ -26,6 +26,7 @@ fn setup(links: &[&str]) -> RunSetup {
         host_mtu: None,
         up: true,
         state_dir: None,
+        uplink: None,
     }
 }
 

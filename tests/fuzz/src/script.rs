@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use mesh_core::{
-    Algorithm, Caps, Choice, Duration, Echo, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Station,
+    Algorithm, Caps, Choice, Duration, Echo, GatewayConfig, GatewayMode, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Station,
 };
 use packet::bla::ClaimFrame;
 use packet::consts::{ETHERTYPE, TTL, VERSION, packet_type};
@@ -72,6 +72,10 @@ pub fn config(u: &mut Unstructured<'_>) -> Result<MeshConfig> {
         fragmentation: bits & 4 != 0,
         fast_start: bits & 8 != 0,
         wifi_clients: bits & 16 != 0,
+        gateway: GatewayConfig {
+            mode: [GatewayMode::Off, GatewayMode::Client, GatewayMode::Server][usize::from(bits >> 6) % 3],
+            ..GatewayConfig::default()
+        },
         caps: Caps {
             originators: 6,
             neighbors: 3,

@@ -5,8 +5,8 @@
 //! with inputs, `NN-output.jsonl` holds what each input caused, by its number.
 
 use mesh_core::{
-    Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, HostInfo, Input, Instant, LinkConfig,
-    LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
+    Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, GatewayConfig, GatewayMode, HostInfo,
+    Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
 };
 use packet::MacAddr;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ pub struct Settings {
     ap_isolation: bool,
     #[serde(default)]
     isolated_clients: bool,
+    #[serde(default)]
+    gateway: GatewaySettings,
 }
 
 /// What holds in recordings that are older than a setting.
@@ -60,6 +62,19 @@ const fn yes() -> bool {
 
 /// Numbered in recordings.
 const MEASURES: [Measure; 3] = [Measure::Blind, Measure::Always, Measure::Never];
+
+/// Settings of gateways; what only people or programs see is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct GatewaySettings {
+    mode: String,
+    down: u32,
+    up: u32,
+    class: u8,
+    advantage: u32,
+    allowed: Vec<String>,
+    plausible: u32,
+    steer_routers: bool,
+}
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +125,9 @@ enum Told {
     },
     Host {
         bridged: bool,
+    },
+    Internet {
+        online: bool,
     },
     LinkRx {
         link: u8,
@@ -351,6 +369,16 @@ impl Settings {
             bonding: config.bonding,
             ap_isolation: config.ap_isolation,
             isolated_clients: config.isolated_clients,
+            gateway: GatewaySettings {
+                mode: config.gateway.mode.name().to_owned(),
+                down: config.gateway.down,
+                up: config.gateway.up,
+                class: config.gateway.class,
+                advantage: config.gateway.advantage,
+                allowed: config.gateway.allowed.iter().map(ToString::to_string).collect(),
+                plausible: config.gateway.plausible,
+                steer_routers: config.gateway.steer_routers,
+            },
         }
     }
 
@@ -374,8 +402,32 @@ impl Settings {
             bonding: self.bonding,
             ap_isolation: self.ap_isolation,
             isolated_clients: self.isolated_clients,
+            gateway: self.gateway.read()?,
             caps: Caps::default(),
             ..MeshConfig::new(mac(&self.host_mac)?)
+        })
+    }
+}
+
+impl GatewaySettings {
+    fn read(&self) -> Result<GatewayConfig, Mismatch> {
+        let mode = match self.mode.as_str() {
+            // Recordings made before there were gateways.
+            "" => return Ok(GatewayConfig::default()),
+            "off" => GatewayMode::Off,
+            "client" => GatewayMode::Client,
+            "server" => GatewayMode::Server,
+            other => return Err(Mismatch(format!("no gateway mode: {other:?}"))),
+        };
+        Ok(GatewayConfig {
+            mode,
+            down: self.down,
+            up: self.up,
+            class: self.class,
+            advantage: self.advantage,
+            allowed: self.allowed.iter().map(|m| mac(m)).collect::<Result<_, _>>()?,
+            plausible: self.plausible,
+            steer_routers: self.steer_routers,
         })
     }
 }
@@ -406,6 +458,7 @@ impl Told {
                 }
             }
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
+            Input::Internet(online) => Self::Internet { online: *online },
             Input::Host(host) => Self::Host { bridged: host.bridged },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
@@ -454,6 +507,7 @@ impl Told {
                 Input::Station(LinkId(*link), mac(neigh)?, Station::Failed(*frames))
             }
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
+            Self::Internet { online } => Input::Internet(*online),
             Self::Host { bridged } => Input::Host(HostInfo { bridged: *bridged }),
             Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
@@ -527,6 +581,7 @@ mod tests {
             ),
             Input::LinkDown(LinkId(3)),
             Input::Host(HostInfo { bridged: true }),
+            Input::Internet(false),
             Input::LinkRx(LinkId(1), Frame::copy_of(&[0, 255, 16])),
             Input::HostRx(Frame::copy_of(&[7])),
             Input::Configure(MeshConfig::new(MacAddr([4; 6]))),
