@@ -237,6 +237,8 @@ struct Node {
     uplink: Option<Uplink>,
     /// What it found last.
     online: Option<bool>,
+    /// Bytes that went through each hard interface when that was looked at last.
+    used: [u64; mesh_core::config::MAX_LINKS],
     subscribers: Vec<mpsc::Sender<Event>>,
     /// When the timer goes off that was set last.
     armed: Instant,
@@ -272,6 +274,7 @@ impl Node {
             testers: Vec::new(),
             uplink: None,
             online: None,
+            used: [0; mesh_core::config::MAX_LINKS],
             subscribers: Vec::new(),
             armed: now,
             inputs: Vec::new(),
@@ -314,7 +317,19 @@ impl Node {
                 self.state.keep(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
             }
             self.echoes.forget_old(now);
+            self.tell_link_use();
         }
+    }
+
+    /// Tells the core how busy hard interfaces were in the last second.
+    fn tell_link_use(&mut self) {
+        for (i, last) in self.used.iter_mut().enumerate() {
+            let Ok(id) = u8::try_from(i).map(mesh_core::LinkId) else { break };
+            let Some(bytes) = self.plane.link_bytes(id) else { continue };
+            let gained = bytes.saturating_sub(std::mem::replace(last, bytes));
+            self.inputs.push(Input::LinkUse(id, gained));
+        }
+        self.carry_out();
     }
 
     /// One batch from every port. True when there was anything.

@@ -18,6 +18,8 @@ pub enum Input {
     LinkDown(LinkId),
     /// The speed of a wired hard interface, when it is first read and when it changed.
     LinkSpeed(LinkId, LinkSpeed),
+    /// How many bytes a hard interface sent and received in the last second, of whatever kind.
+    LinkUse(LinkId, u64),
     /// News of a neighbour from the driver of a radio. Rates are told as often as hellos are sent,
     /// also when they stay the same: a station that is told of no more is unknown again.
     Station(LinkId, MacAddr, Station),

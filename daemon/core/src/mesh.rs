@@ -165,6 +165,12 @@ impl Mesh {
                 }
                 Ok(())
             }
+            Input::LinkUse(id, bytes) => {
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.v.bytes_per_second = bytes;
+                }
+                Ok(())
+            }
             Input::Station(id, neigh, station) => {
                 if let Some(n) = self.links.get_mut(&id).and_then(|l| l.neighbors.get_mut(&neigh)) {
                     n.v.rate.note_station(station, now);

@@ -1,9 +1,10 @@
 //! Throughput tests between two nodes over a wire with a rate, a delay, a queue and losses.
 
 use mesh_core::rng::Rng;
+use mesh_core::snapshot::RateSource;
 use mesh_core::{
-    Count, Counters, DataPlane, Drop, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Measure,
-    Mesh, MeshConfig, Meter, MeterEnd, MeterReport, Plane, PlaneSink, drive,
+    Algorithm, Choice, Count, Counters, DataPlane, Drop, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig,
+    LinkId, Measure, Mesh, MeshConfig, Meter, MeterEnd, MeterReport, Plane, PlaneSink, drive,
 };
 use packet::MacAddr;
 use packet::icmp::TpHeader;
@@ -71,10 +72,27 @@ struct Pair {
     reports: Vec<MeterReport>,
     /// Told for every mesh frame that arrives.
     longest: usize,
+    /// Bytes of messages of the meter so far, both ways.
+    carried: u64,
+    /// Others use the wire.
+    busy: bool,
 }
 
 fn addr(i: usize) -> MacAddr {
     MacAddr([2, 0, 0, 0, 0, i as u8 + 1])
+}
+
+fn link(i: usize) -> LinkConfig {
+    LinkConfig {
+        name: "e0".into(),
+        mac: addr(i),
+        mtu: 1532,
+        wifi: false,
+        hop_penalty: 0,
+        throughput: None,
+        measure: Measure::Blind,
+        broadcast_copies: None,
+    }
 }
 
 impl Pair {
@@ -91,6 +109,8 @@ impl Pair {
             rng: Rng::new(loss_percent + 1),
             reports: Vec::new(),
             longest: 0,
+            carried: 0,
+            busy: false,
         };
         for i in 0..2 {
             let mut config = MeshConfig::new(MacAddr([2, 0xba, 0, 0, 0, i as u8]));
@@ -98,17 +118,7 @@ impl Pair {
             let side = Side(Plane::new(i as u64), Sink::default());
             pair.nodes.push((Mesh::new(config, i as u64, None, now), side));
             pair.wires.push(Wire { queue: VecDeque::new(), free: now });
-            let cfg = LinkConfig {
-                name: "e0".into(),
-                mac: addr(i),
-                mtu: 1532,
-                wifi: false,
-                hop_penalty: 0,
-                throughput: None,
-                measure: Measure::Blind,
-                broadcast_copies: None,
-            };
-            pair.input(i, Input::LinkUp(LINK, cfg));
+            pair.input(i, Input::LinkUp(LINK, link(i)));
         }
         pair.run(Duration::from_secs(3));
         pair.loss_percent = loss_percent;
@@ -134,6 +144,7 @@ impl Pair {
             let wire = &mut self.wires[i];
             let start = wire.free.max(self.now);
             self.longest = self.longest.max(frame.len());
+            self.carried += if frame.bytes()[14] == 0x43 { frame.len() as u64 } else { 0 };
             if start.since(self.now) > self.queue || self.rng.next_u64() % 100 < self.loss_percent {
                 continue;
             }
@@ -162,7 +173,7 @@ impl Pair {
                 }
             }
             for i in 0..2 {
-                self.input(i, Input::Tick);
+                self.input(i, Input::LinkUse(LINK, if self.busy { 10_000_000 } else { 0 }));
             }
         }
     }
@@ -291,4 +302,54 @@ fn answers_little_to_few() {
         }
     }
     assert!((250..=330).contains(&answers(&p)), "five a second: {}", answers(&p));
+}
+
+/// Throughput of the link as node 0 announces it, in units of 100 kbit/s.
+fn link_speed(p: &Pair) -> (u32, RateSource) {
+    let snapshot = p.nodes[0].0.snapshot(p.now);
+    let neighbor = snapshot.neighbors.first().expect("a neighbour");
+    (neighbor.throughput, neighbor.rate_source)
+}
+
+#[test]
+fn blind_links_are_measured_at_next_to_no_cost() {
+    // 1, 10, 100 and 1000 Mbit/s.
+    for mbit in [1u32, 10, 100, 1000] {
+        let bytes_per_sec = u64::from(mbit) * 125_000;
+        let mut p = Pair::new(bytes_per_sec, 0, |cfg| cfg.algorithm = Choice::Fixed(Algorithm::V));
+        p.run(Duration::from_secs(60));
+        let (speed, source) = link_speed(&p);
+        assert_eq!(source, RateSource::Measured);
+        let error = f64::from(speed) / f64::from(mbit * 10) - 1.0;
+        assert!(error.abs() < 0.05, "{error} at {mbit} Mbit/s");
+        let (before, began) = (p.carried, p.now);
+        p.run(Duration::from_secs(600));
+        let share = (p.carried - before) as f64 / p.now.since(began).as_secs_f64() / bytes_per_sec as f64;
+        assert!(share < 0.01, "{share} of {mbit} Mbit/s");
+    }
+}
+
+#[test]
+fn links_in_use_and_known_links_are_left_alone() {
+    let v = |cfg: &mut MeshConfig| cfg.algorithm = Choice::Fixed(Algorithm::V);
+    let mut p = Pair::new(1_250_000, 0, v);
+    p.run(Duration::from_secs(60));
+    let before = p.carried;
+    p.busy = true;
+    p.run(Duration::from_secs(300));
+    assert_eq!(p.carried, before, "not one message while others use the link");
+    p.busy = false;
+    p.run(Duration::from_secs(120));
+    assert!(p.carried > before);
+
+    let mut p = Pair::new(1_250_000, 0, v);
+    for (throughput, measure) in [(Some(540), Measure::Blind), (None, Measure::Never)] {
+        for i in 0..2 {
+            p.input(i, Input::LinkUp(LINK, LinkConfig { throughput, measure, ..link(i) }));
+        }
+        p.run(Duration::from_secs(10));
+        let before = p.carried;
+        p.run(Duration::from_secs(100));
+        assert_eq!(p.carried, before, "{measure:?}");
+    }
 }

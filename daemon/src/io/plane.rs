@@ -144,6 +144,12 @@ impl PortablePlane {
         self.io.flush();
     }
 
+    /// Bytes that went through a hard interface so far, both ways.
+    pub fn link_bytes(&mut self, link: LinkId) -> Option<u64> {
+        let port = self.io.links.get_mut(usize::from(link.0))?.as_mut()?.counters();
+        Some(port.rx_bytes + port.tx_bytes)
+    }
+
     /// Counters of all ports.
     pub fn io_counters(&mut self) -> IoCounters {
         let host = self.io.tap.as_ref().map(Tap::counters).unwrap_or_default();

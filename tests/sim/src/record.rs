@@ -120,6 +120,10 @@ enum Told {
         neigh: String,
         frames: u32,
     },
+    LinkUse {
+        link: u8,
+        bytes: u64,
+    },
     LinkDown {
         link: u8,
     },
@@ -457,6 +461,7 @@ impl Told {
                     Station::Failed(frames) => Self::StationFailed { link, neigh, frames },
                 }
             }
+            Input::LinkUse(link, bytes) => Self::LinkUse { link: link.0, bytes: *bytes },
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
             Input::Internet(online) => Self::Internet { online: *online },
             Input::Host(host) => Self::Host { bridged: host.bridged },
@@ -506,6 +511,7 @@ impl Told {
             Self::StationFailed { link, neigh, frames } => {
                 Input::Station(LinkId(*link), mac(neigh)?, Station::Failed(*frames))
             }
+            Self::LinkUse { link, bytes } => Input::LinkUse(LinkId(*link), *bytes),
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
             Self::Internet { online } => Input::Internet(*online),
             Self::Host { bridged } => Input::Host(HostInfo { bridged: *bridged }),

@@ -14,6 +14,7 @@
 
 mod receiver;
 mod sender;
+pub(crate) mod train;
 
 use crate::border::{Event, Meter, MeterEnd, MeterReport};
 use crate::config::LinkId;
@@ -52,6 +53,8 @@ const PROGRESS: Duration = Duration::from_secs(1);
 pub(crate) struct Meters {
     runs: Vec<Run>,
     sessions: Vec<Session>,
+    /// A link is being measured.
+    train: Option<train::Train>,
     newcomers: Bucket,
 }
 
@@ -84,7 +87,16 @@ struct Session {
 
 impl Meters {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { runs: Vec::new(), sessions: Vec::new(), newcomers: Bucket::new(NEW_SESSIONS.0, NEW_SESSIONS.1, now) }
+        Self {
+            runs: Vec::new(),
+            sessions: Vec::new(),
+            train: None,
+            newcomers: Bucket::new(NEW_SESSIONS.0, NEW_SESSIONS.1, now),
+        }
+    }
+
+    fn forget_silent(&mut self, now: Instant) {
+        self.sessions.retain(|s| now.since(s.last) <= SILENCE);
     }
 }
 
@@ -120,6 +132,7 @@ impl Mesh {
     }
 
     fn start_meter(&mut self, ask: u32, dst: MacAddr, length: Duration, now: Instant) {
+        self.meters.forget_silent(now);
         let meters = &self.meters;
         let busy = meters.runs.iter().map(|r| r.dst).chain(meters.sessions.iter().map(|s| s.peer)).any(|m| m == dst);
         let refused = if self.primary.is_none() {
@@ -206,8 +219,8 @@ impl Mesh {
         if len < MIN_MESSAGE {
             return Err(Drop::Meter);
         }
+        self.meters.forget_silent(now);
         let sessions = &mut self.meters.sessions;
-        sessions.retain(|s| now.since(s.last) <= SILENCE);
         let i = match sessions.iter().position(|s| s.peer == peer && s.session == session) {
             Some(i) => i,
             None => {
@@ -240,6 +253,9 @@ impl Mesh {
     }
 
     fn receive_ack(&mut self, header: TpHeader, now: Instant) -> Result<(), Drop> {
+        if self.train_answer(&header, now) {
+            return Ok(());
+        }
         let key = (header.icmp.orig, header.icmp.seqno.get(), header.icmp.uid);
         let i = self.meters.runs.iter().position(|r| (r.dst, r.session, r.uid) == key).ok_or(Drop::Meter)?;
         let run = self.meters.runs.get_mut(i).ok_or(Drop::Meter)?;

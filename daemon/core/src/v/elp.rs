@@ -52,6 +52,7 @@ impl Mesh {
             self.counters.frame(Count::MgmtTx, frame.len());
             self.out.push_back(Output::LinkTx(id, frame));
         }
+        self.measure_links(id, now);
     }
 
     /// A neighbour says hello.

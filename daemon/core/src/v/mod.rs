@@ -60,6 +60,8 @@ pub(crate) struct LinkState {
     pub(crate) next_elp: Instant,
     /// What the system says of a wire.
     pub(crate) speed: LinkSpeed,
+    /// What others sent and received here in the last second.
+    pub(crate) bytes_per_second: u64,
     /// OGMs that wait for company.
     pub(crate) pending: Vec<u8>,
     /// When they leave, company or not.
@@ -69,7 +71,7 @@ pub(crate) struct LinkState {
 impl LinkState {
     pub(crate) fn new(elp_seqno: u32, next_elp: Instant) -> Self {
         let speed = LinkSpeed { throughput: None, full_duplex: true };
-        Self { elp_seqno, next_elp, speed, pending: Vec::new(), flush_at: None }
+        Self { elp_seqno, next_elp, speed, bytes_per_second: 0, pending: Vec::new(), flush_at: None }
     }
 }
 
@@ -82,4 +84,6 @@ pub(crate) struct NeighborState {
     pub(crate) interval_ms: u32,
     /// How fast the link to it is.
     pub(crate) rate: Rate,
+    /// Own measurements of that.
+    pub(crate) known: crate::meter::train::Known,
 }

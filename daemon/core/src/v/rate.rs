@@ -1,6 +1,6 @@
 //! How fast the link to a neighbour is. Source: "B.A.T.M.A.N. V" section 2.
 
-use crate::config::{LinkConfig, LinkSpeed, Station};
+use crate::config::{LinkConfig, LinkSpeed, Measure, Station};
 use crate::time::{Duration, Instant};
 
 /// Throughput of a link that nobody knows anything about: 1 Mbit/s.
@@ -95,6 +95,11 @@ impl Rate {
             _ if link.wifi => None,
             _ => speed.throughput.filter(|t| *t != 0).map(|t| (t, RateSource::Wire)),
         };
+        if let Some(measured) = self.measured.filter(|_| link.measure == Measure::Always)
+            && !matches!(known, Some((_, RateSource::Gone)))
+        {
+            return (measured, RateSource::Measured);
+        }
         known.or_else(|| self.measured.map(|m| (m, RateSource::Measured))).unwrap_or((DEFAULT, RateSource::Assumed))
     }
 }
@@ -102,7 +107,6 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Measure;
     use packet::MacAddr;
 
     fn link(wifi: bool, throughput: Option<u32>) -> LinkConfig {
