@@ -26,7 +26,7 @@ use packet::arp::{Arp, opcode};
 use packet::consts::ETH_LEN;
 use packet::dat;
 use packet::eth::{ClientFrame, ETHERTYPE_ARP, ETHERTYPE_VLAN, EthHeader};
-use packet::unicast::{Unicast4Header, subtype};
+use packet::unicast::{Unicast4Header, UnicastHeader, subtype};
 use packet::{MacAddr, Vid};
 use zerocopy::IntoBytes;
 
@@ -187,10 +187,19 @@ impl Mesh {
             return Some(frame);
         }
         // Where the one who asked is: as announced, or with whoever took the question in.
-        let orig = self.global.best((m.sender.1, vid)).map(|at| at.orig).or(arrival.orig);
+        let at = self.global.best((m.sender.1, vid));
+        let orig = at.map(|at| at.orig).or(arrival.orig);
         let Some(orig) = orig.filter(|o| !self.is_own(*o)) else { return Some(frame) };
         let answer = reply_frame((m.target.0, mac), m.sender, vid);
-        if !self.send_4addr(orig, answer.bytes(), subtype::DAT_CACHE_REPLY) {
+        let sent = match arrival.via {
+            Via::Unicast4(_) => self.send_4addr(orig, answer.bytes(), subtype::DAT_CACHE_REPLY),
+            // Whoever floods a question may know nothing of the table. Measured at module 2024.2.
+            Via::Unicast | Via::Broadcast => {
+                let ttvn = self.ttvn_at(orig).wrapping_sub(u8::from(at.is_some_and(|at| at.roaming)));
+                self.dat_send(orig, UnicastHeader::new(orig, ttvn).as_bytes(), answer.bytes())
+            }
+        };
+        if !sent {
             return Some(frame);
         }
         self.counters.add(Count::DatCachedReplyTx, 1);
@@ -242,12 +251,19 @@ impl Mesh {
 
     /// Sends a client frame to an originator, with our name and a purpose. False without a route.
     fn send_4addr(&mut self, orig: MacAddr, frame: &[u8], subtype: u8) -> bool {
-        let ttvn = self.global.tables.get(&orig).map_or(0, |t| t.ttvn);
-        let header = Unicast4Header::new(orig, self.own_orig(), ttvn, subtype);
-        let mut packet = Vec::with_capacity(Unicast4Header::LEN + frame.len());
-        packet.extend_from_slice(header.as_bytes());
+        let header = Unicast4Header::new(orig, self.own_orig(), self.ttvn_at(orig), subtype);
+        self.dat_send(orig, header.as_bytes(), frame)
+    }
+
+    fn dat_send(&mut self, orig: MacAddr, header: &[u8], frame: &[u8]) -> bool {
+        let mut packet = Vec::with_capacity(header.len() + frame.len());
+        packet.extend_from_slice(header);
         packet.extend_from_slice(frame);
         self.send_to(orig, Table::Host, &packet)
+    }
+
+    fn ttvn_at(&self, orig: MacAddr) -> u8 {
+        self.global.tables.get(&orig).map_or(0, |t| t.ttvn)
     }
 }
 

@@ -12,11 +12,12 @@ use crate::time::{Duration, Instant};
 use crate::tt::global::Claim;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use packet::arp::Arp;
+use packet::bcast::BcastHeader;
 use packet::consts::{ETH_LEN, ETHERTYPE, packet_type};
 use packet::dat;
 use packet::eth::{ClientFrame, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthHeader};
 use packet::nd::{Kind, Neighbor, solicited_node};
-use packet::unicast::{Unicast4Header, subtype};
+use packet::unicast::{Unicast4Header, UnicastHeader, subtype};
 use packet::{MacAddr, Vid};
 use proptest::prelude::*;
 use std::string::String;
@@ -59,6 +60,8 @@ struct Done {
     again: usize,
     /// Four-address packets: to whom, subtype, client frame.
     four: Vec<(MacAddr, u8, Vec<u8>)>,
+    /// Plain packets: to whom, client frame.
+    plain: Vec<(MacAddr, Vec<u8>)>,
 }
 
 impl Bed {
@@ -104,6 +107,10 @@ impl Bed {
                 Output::HostTx(f) => done.host.push(f.bytes().to_vec()),
                 Output::HostAgain(_) => done.again += 1,
                 Output::Event(e) => self.events.push(e),
+                Output::LinkTx(_, f) if f.bytes()[ETH_LEN] == packet_type::UNICAST => {
+                    let (h, inner) = UnicastHeader::parse(&f.bytes()[ETH_LEN..]).unwrap();
+                    done.plain.push((h.dest, inner.to_vec()));
+                }
                 Output::LinkTx(_, f) if f.bytes()[ETH_LEN] == packet_type::UNICAST_4ADDR => {
                     let (h, inner) = Unicast4Header::parse(&f.bytes()[ETH_LEN..]).unwrap();
                     assert_eq!(h.src, OWN);
@@ -125,6 +132,15 @@ impl Bed {
     fn four(&mut self, from: u8, subtype: u8, inner: &[u8]) -> Done {
         let eth = EthHeader { dst: OWN, src: orig(from), ethertype: ETHERTYPE.into() };
         let header = Unicast4Header::new(OWN, orig(from), 0, subtype);
+        let bytes = [eth.as_bytes(), header.as_bytes(), inner].concat();
+        self.mesh.handle(Input::LinkRx(LINK, Frame::copy_of(&bytes)), self.now);
+        self.drain()
+    }
+
+    /// A flooded frame that originator `from` took in.
+    fn flooded(&mut self, from: u8, seqno: u32, inner: &[u8]) -> Done {
+        let eth = EthHeader { dst: MacAddr::BROADCAST, src: orig(from), ethertype: ETHERTYPE.into() };
+        let header = BcastHeader::new(orig(from), seqno);
         let bytes = [eth.as_bytes(), header.as_bytes(), inner].concat();
         self.mesh.handle(Input::LinkRx(LINK, Frame::copy_of(&bytes)), self.now);
         self.drain()
@@ -266,6 +282,9 @@ fn questions_of_others_are_answered_or_delivered() {
     let done = bed.four(2, subtype::DAT_GET, &who_has(2, 3));
     assert_eq!(done.four, [(orig(2), subtype::DAT_CACHE_REPLY, is_at(3, 2))]);
     assert_eq!((done.host.len(), bed.count(Count::DatCachedReplyTx), bed.count(Count::DatGetRx)), (0, 1, 2));
+    // A flooded question is answered in a plain packet, as the kernel does.
+    let done = bed.flooded(2, 7, &who_has(2, 3));
+    assert_eq!((done.host.len(), done.four.len(), done.plain), (0, 0, vec![(orig(2), is_at(3, 2))]));
     // One whom the translation table does not know is answered where its question came from.
     let done = bed.four(2, subtype::DAT_GET, &who_has(99, 3));
     assert_eq!(done.four, [(orig(2), subtype::DAT_CACHE_REPLY, is_at(3, 99))]);
