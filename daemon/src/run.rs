@@ -368,6 +368,10 @@ impl Node {
         match &event {
             Event::NeighborNew { neigh, .. } => tracing::info!(%neigh, "neighbor heard"),
             Event::NeighborGone { neigh, .. } => tracing::info!(%neigh, "neighbor gone"),
+            Event::NeighborSilent { neigh, .. } => {
+                tracing::info!(%neigh, "neighbor does not answer, other ways are used")
+            }
+            Event::NeighborBack { neigh, .. } => tracing::info!(%neigh, "neighbor heard again"),
             Event::OriginatorNew(orig) => tracing::info!(%orig, "originator reachable"),
             Event::OriginatorGone(orig) => tracing::info!(%orig, "originator unreachable"),
             Event::ClientRoamed { client, to_us, .. } => tracing::debug!(%client, to_us, "client roamed"),

@@ -49,6 +49,8 @@ pub mod packet_type {
     pub const ICMP: u8 = 0x43;
     /// TVLV containers for one originator.
     pub const UNICAST_TVLV: u8 = 0x44;
+    /// Our own messages, see [`crate::meshwork`]; kernel nodes pass them on unread.
+    pub const MESHWORK: u8 = 0x4d;
     /// First type that relays forward without knowing it.
     pub const UNICAST_MIN: u8 = 0x40;
     /// Last type that relays forward without knowing it.

@@ -51,6 +51,7 @@ pub mod icmp;
 pub mod ip;
 pub mod mac;
 pub mod mcast;
+pub mod meshwork;
 pub mod nd;
 pub mod ogm;
 pub mod ogm2;

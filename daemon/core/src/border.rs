@@ -2,7 +2,7 @@
 
 use crate::config::{Algorithm, LinkConfig, LinkId, LinkSpeed, MeshConfig, Station};
 use crate::counters::Counters;
-use crate::fib::FibChange;
+use crate::fib::{FibChange, NextHop};
 use crate::frame::Frame;
 use crate::host::HostInfo;
 use crate::time::Duration;
@@ -29,6 +29,8 @@ pub enum Input {
     LinkRx(LinkId, Frame),
     /// A client frame from the mesh interface that the data plane left to the control side.
     HostRx(Frame),
+    /// A frame left for a neighbour that [`FibChange::Watch`] asked to watch.
+    Flow(NextHop),
     /// New settings.
     Configure(MeshConfig),
     /// Send a mesh echo request.
@@ -168,6 +170,20 @@ pub enum Event {
     /// A neighbour was given up.
     NeighborGone {
         /// Where it was heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+    },
+    /// A neighbour does not answer any more; its ways are left.
+    NeighborSilent {
+        /// Where it was heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+    },
+    /// A neighbour that was silent is heard again.
+    NeighborBack {
+        /// Where it is heard.
         link: LinkId,
         /// Its hard interface address.
         neigh: MacAddr,

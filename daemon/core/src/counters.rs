@@ -139,6 +139,8 @@ counted! {
         DhcpAtServer = "dhcp_at_server",
         /// A router advertisement from elsewhere than the selected gateway.
         OtherRouter = "other_router",
+        /// A Meshwork message of somebody who never said that it runs Meshwork.
+        NotMeshwork = "not_meshwork",
         /// A packet type that this node does not speak yet.
         Unsupported = "unsupported",
     }
@@ -219,6 +221,12 @@ counted! {
         BlaTx = "bla_tx",
         /// Claim frames heard on the LAN.
         BlaRx = "bla_rx",
+        /// Questions to silent neighbours while frames flow to them.
+        ProbeTx = "probe_tx",
+        /// Messages to Meshwork neighbours about broken ways.
+        NewsTx = "news_tx",
+        /// Such messages taken in.
+        NewsRx = "news_rx",
         /// Mesh ICMP messages sent or answered.
         IcmpTx = "icmp_tx",
         /// Mesh ICMP messages received.

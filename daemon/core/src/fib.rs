@@ -76,6 +76,8 @@ pub enum FibChange {
         /// Own table version.
         ttvn: u8,
     },
+    /// Report the next frame that leaves for this neighbour, once.
+    Watch(NextHop),
     /// Cut packets that do not fit, or drop them.
     Fragmentation(bool),
     /// Which client frames the control side wants to see.
@@ -279,6 +281,8 @@ impl Fib {
     pub fn apply(&mut self, change: &FibChange) {
         match *change {
             FibChange::Own { orig, ttvn } => (self.own, self.ttvn) = (orig, ttvn),
+            // Frames are watched where they leave, see `Plane`.
+            FibChange::Watch(_) => {}
             FibChange::Fragmentation(on) => self.fragmentation = on,
             FibChange::Snoop(snoop) => self.snoop = snoop,
             FibChange::Link(id, link) => {

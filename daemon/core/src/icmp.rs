@@ -72,6 +72,7 @@ impl Mesh {
                 self.answer_icmp(frame, header, msg_type::ECHO_REPLY)
             }
             msg_type::ECHO_REPLY if self.other_answered(header.orig, header.uid) => Ok(()),
+            msg_type::ECHO_REPLY if self.take_probe_answer(header.uid, header.seqno.get(), now) => Ok(()),
             msg_type::ECHO_REPLY | msg_type::TTL_EXCEEDED => {
                 let packet = frame.bytes().get(ETH_LEN..).unwrap_or_default();
                 self.event(Event::Echo(EchoAnswer {

@@ -44,6 +44,7 @@ pub(crate) mod multicast;
 pub(crate) mod neighbor;
 pub(crate) mod originator;
 pub mod plane;
+pub(crate) mod react;
 pub mod rng;
 pub mod snapshot;
 pub mod snoop;

@@ -54,6 +54,10 @@ pub(crate) struct Neighbor {
     pub(crate) senses: Bucket,
     /// How many more unknown originators it may bring now.
     pub(crate) originators: Bucket,
+    /// How many more messages about broken ways are taken from it now.
+    pub(crate) news: Bucket,
+    /// Whether it is still there.
+    pub(crate) life: crate::react::Life,
     /// V: its hellos and how fast the link to it is.
     pub(crate) v: crate::v::NeighborState,
 }

@@ -3,10 +3,10 @@
 use crate::auto::Auto;
 use crate::bla::Bla;
 use crate::border::{DataPlane, Event, Input, Output};
-use crate::config::{Algorithm, Choice, LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos};
+use crate::config::{Algorithm, Choice, LinkConfig, LinkId, MAX_LINKS, MeshConfig, Seqnos, Station};
 use crate::counters::{Count, Counters, Drop};
 use crate::dat;
-use crate::fib::{FibChange, FibLink, Table};
+use crate::fib::{FibChange, FibLink, NextHop, Table};
 use crate::flood::Flood;
 use crate::fragment::{self, Reassembly};
 use crate::frame::Frame;
@@ -93,6 +93,13 @@ pub struct Mesh {
     next_work: Instant,
     works: u32,
     told_full: BTreeMap<&'static str, Instant>,
+    /// Originators that lost their last way a moment ago, see `neighbor`.
+    pub(crate) orphans: BTreeMap<MacAddr, u8>,
+    /// Ways that broke a moment ago.
+    pub(crate) losses: crate::react::Losses,
+    pub(crate) probe_seqno: u16,
+    /// When a neighbour has to be looked at, see `react::probe`.
+    pub(crate) probe_next: Instant,
 }
 
 impl Mesh {
@@ -138,6 +145,10 @@ impl Mesh {
             next_work: now + WORKER,
             works: 0,
             told_full: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            losses: crate::react::Losses::default(),
+            probe_seqno: 0,
+            probe_next: Instant::FAR_FUTURE,
             cfg: config,
             rng,
         };
@@ -156,7 +167,7 @@ impl Mesh {
                 Ok(())
             }
             Input::LinkDown(id) => {
-                self.link_down(id);
+                self.link_down(id, now);
                 Ok(())
             }
             Input::LinkSpeed(id, speed) => {
@@ -174,11 +185,20 @@ impl Mesh {
             Input::Station(id, neigh, station) => {
                 if let Some(n) = self.links.get_mut(&id).and_then(|l| l.neighbors.get_mut(&neigh)) {
                     n.v.rate.note_station(station, now);
+                    match station {
+                        Station::Gone => self.leave_neighbor(NextHop { link: id, neigh }, now),
+                        Station::Failed(n) if n > 0 => self.suspect(NextHop { link: id, neigh }, now),
+                        _ => {}
+                    }
                 }
                 Ok(())
             }
             Input::Host(info) => {
                 self.host_changed(info);
+                Ok(())
+            }
+            Input::Flow(hop) => {
+                self.note_flow(hop, now);
                 Ok(())
             }
             Input::LinkRx(link, frame) => self.link_rx(link, frame, now),
@@ -218,7 +238,7 @@ impl Mesh {
             Algorithm::V => self.next_v_timer(),
         };
         let services = self.next_dat_timer().min(self.next_bla_timer()).min(self.next_meter_timer());
-        self.next_work.min(routing).min(flood).min(services)
+        self.next_work.min(routing).min(flood).min(services).min(self.probe_next).min(self.losses.next())
     }
 
     /// Sequence numbers to resume with after a restart; the shell persists them now and then and
@@ -244,6 +264,12 @@ impl Mesh {
         self.run_bla_timers(now);
         self.run_meter_timers(now);
         self.run_flood_timers(now);
+        if self.probe_next <= now {
+            self.run_probes(now);
+        }
+        if self.losses.next() <= now {
+            self.run_losses(now);
+        }
         if self.next_work <= now {
             self.next_work = now + WORKER;
             self.work(now);
@@ -265,6 +291,8 @@ impl Mesh {
             });
         }
         self.purge_originators(now);
+        self.leave_silent_neighbors(now);
+        self.forget_orphans();
         for _ in 0..self.fragments.purge(now) {
             self.counters.drop(Drop::FragmentTimeout);
         }
@@ -311,6 +339,7 @@ impl Mesh {
                 self.set_route(orig, table, None);
             }
         }
+        self.forget_orphan(orig);
         self.forget_clients_of(orig);
         self.global.tables.remove(&orig);
         self.requests.remove(&orig);
@@ -333,7 +362,7 @@ impl Mesh {
             _ => {
                 // A new address is a new interface to everybody else.
                 if self.links.contains_key(&id) {
-                    self.link_down(id);
+                    self.link_down(id, now);
                 }
                 let seqno = self.resume.get(&id).copied().unwrap_or(self.first_seqno);
                 let link = Link::new(id, cfg, seqno, &self.cfg, &mut self.rng, now);
@@ -346,7 +375,8 @@ impl Mesh {
         self.publish_own();
     }
 
-    fn link_down(&mut self, id: LinkId) {
+    fn link_down(&mut self, id: LinkId, now: Instant) {
+        self.leave_link(id, now);
         let Some(link) = self.links.remove(&id) else { return };
         self.resume.insert(id, link.seqno);
         for neigh in link.neighbors.keys() {
@@ -458,6 +488,9 @@ impl Mesh {
         if !self.links.contains_key(&link) {
             return Err(Drop::LinkDown);
         }
+        if let Ok((eth, _)) = EthHeader::parse(frame.bytes()) {
+            self.heard_from(NextHop { link, neigh: eth.src }, now);
+        }
         match frame.bytes().get(ETH_LEN).copied() {
             Some(packet_type::OGM) if self.algorithm == Algorithm::Iv => self.receive_ogms(link, &frame, now),
             Some(packet_type::ELP) if self.algorithm == Algorithm::V => self.receive_elp(link, &frame, now),
@@ -469,6 +502,7 @@ impl Mesh {
             Some(packet_type::UNICAST_TVLV) => self.receive_unicast_tvlv(link, frame, now),
             Some(packet_type::FRAG) => self.receive_fragment(link, &frame, now),
             Some(packet_type::UNICAST_4ADDR) => self.receive_4addr(link, frame, now),
+            Some(packet_type::MESHWORK) => self.receive_meshwork(link, &frame, now),
             Some(packet_type::OGM | packet_type::ELP | packet_type::OGM2) => {
                 Err(self.other_algorithm(link, &frame, now))
             }

@@ -9,6 +9,7 @@ use crate::mesh::Mesh;
 use crate::originator::{Originator, table_index};
 use crate::time::Instant;
 use crate::window::{WINDOW, Watch};
+use alloc::vec::Vec;
 use packet::MacAddr;
 
 /// Neighbours remembered per originator.
@@ -17,6 +18,11 @@ pub(crate) const WAYS: usize = 32;
 const NEW_ORIGINATORS: (u32, u32) = (512, 32);
 /// Link-sensing OGMs taken from one neighbour at once, and per second after that.
 const SENSES: (u32, u32) = (20, 11);
+/// Messages about broken ways taken from one neighbour at once, and per second after that.
+const NEWS: (u32, u32) = (64, 16);
+/// A client table outlives the last way to its node by so many runs of the worker, one a second:
+/// another way may be found.
+const ORPHAN: u8 = 3;
 
 impl Mesh {
     /// A neighbour's own OGM or hello was heard. True if it was unknown.
@@ -47,6 +53,8 @@ impl Mesh {
                 echoes: Watch::default(),
                 senses: Bucket::new(SENSES.0, SENSES.1, now),
                 originators: Bucket::new(burst, rate, now),
+                news: Bucket::new(NEWS.0, NEWS.1, now),
+                life: crate::react::Life { heard: now, ..Default::default() },
                 v: crate::v::NeighborState::default(),
             },
         );
@@ -125,12 +133,34 @@ impl Mesh {
             return;
         }
         match (had, hop.is_some()) {
-            (false, true) => self.event(Event::OriginatorNew(orig)),
+            (false, true) if self.orphans.remove(&orig).is_none() => self.event(Event::OriginatorNew(orig)),
+            // Not more than there are originators.
             (true, false) => {
-                self.event(Event::OriginatorGone(orig));
-                self.forget_clients_of(orig);
+                self.orphans.insert(orig, ORPHAN);
             }
             _ => {}
+        }
+        if let Some(hop) = hop {
+            self.watch_neighbor(hop);
+        }
+    }
+
+    /// Gives up the clients of originators to which no other way was found in time.
+    pub(crate) fn forget_orphans(&mut self) {
+        for left in self.orphans.values_mut() {
+            *left = left.saturating_sub(1);
+        }
+        let late: Vec<MacAddr> = self.orphans.iter().filter(|(_, left)| **left == 0).map(|(orig, _)| *orig).collect();
+        for orig in late {
+            self.forget_orphan(orig);
+        }
+    }
+
+    /// Gives up the clients of an originator without a way.
+    pub(crate) fn forget_orphan(&mut self, orig: MacAddr) {
+        if self.orphans.remove(&orig).is_some() {
+            self.event(Event::OriginatorGone(orig));
+            self.forget_clients_of(orig);
         }
     }
 }

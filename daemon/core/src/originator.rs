@@ -79,8 +79,8 @@ pub(crate) struct Way {
     pub(crate) heard: Watch,
     /// Newest link-sensing number.
     pub(crate) last_sense: Option<u32>,
-    /// Quality that the neighbour announced last, after its hop penalty.
-    pub(crate) announced: u8,
+    /// What the neighbour announced last: quality under IV, throughput under V.
+    pub(crate) announced: u32,
     qualities: Vec<Quality>,
     /// V: what it announced, per table.
     pub(crate) offers: Vec<crate::v::Offer>,
@@ -147,6 +147,16 @@ impl Way {
     pub(crate) fn lags(&self, table: Table, newest: Option<u32>) -> bool {
         let offer = self.offers.get(table_index(table));
         offer.zip(newest).is_none_or(|(offer, newest)| offer.lags(newest))
+    }
+
+    /// The way is dead; the next OGM over it brings it back.
+    pub(crate) fn fail(&mut self) {
+        for q in self.qualities.iter_mut().filter(|q| q.used) {
+            *q = Quality { used: true, ..Quality::default() };
+        }
+        for offer in &mut self.offers {
+            offer.throughput = 0;
+        }
     }
 
     fn push(&mut self, table: Table, tq: u8, rising: bool) {

@@ -11,6 +11,7 @@ use crate::fib::{Fib, FibChange, LocalState, NextHop, Table};
 use crate::fragment;
 use crate::frame::Frame;
 use crate::time::{Duration, Instant};
+use alloc::vec::Vec;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL, VERSION, packet_type};
 use packet::eth::{ClientFrame, ETHERTYPE_ARP, EthHeader};
 use packet::frag::FragHeader;
@@ -32,6 +33,9 @@ pub trait PlaneSink {
     fn punt_link(&mut self, link: LinkId, frame: Frame);
     /// Give to the control side as [`crate::Input::HostRx`].
     fn punt_host(&mut self, frame: Frame);
+    /// A frame leaves for a watched neighbour; give it to the control side as
+    /// [`crate::Input::Flow`].
+    fn flow(&mut self, _next: NextHop) {}
     /// The frame was dropped and counted; take its buffer back.
     fn recycle(&mut self, frame: Frame);
 }
@@ -42,7 +46,12 @@ pub struct Plane {
     fib: Fib,
     counters: Counters,
     frag_seqno: u16,
+    /// Neighbours whose next frame is reported.
+    watched: Vec<NextHop>,
 }
+
+/// Neighbours watched at once; more are not reported.
+const MOST_WATCHED: usize = 64;
 
 /// What to do with a packet after its header was looked at.
 enum Verdict {
@@ -57,12 +66,22 @@ enum Verdict {
 impl Plane {
     /// An empty plane; `seed` is any unpredictable number.
     pub fn new(seed: u64) -> Self {
-        Self { fib: Fib::new(seed), counters: Counters::default(), frag_seqno: (seed >> 17) as u16 }
+        Self {
+            fib: Fib::new(seed),
+            counters: Counters::default(),
+            frag_seqno: (seed >> 17) as u16,
+            watched: Vec::new(),
+        }
     }
 
     /// Takes a change of the forwarding table in.
     pub fn apply(&mut self, change: &FibChange) {
-        self.fib.apply(change);
+        match change {
+            FibChange::Watch(next) if self.watched.len() < MOST_WATCHED && !self.watched.contains(next) => {
+                self.watched.push(*next);
+            }
+            _ => self.fib.apply(change),
+        }
     }
 
     /// The forwarding table, for tests and people.
@@ -183,6 +202,7 @@ impl Plane {
                 if self.fib.is_own(head.dest) { Verdict::Punt } else { self.fragment_in_transit(link, head.dest, have) }
             }
             packet_type::ICMP | packet_type::UNICAST_TVLV => Verdict::Punt,
+            packet_type::MESHWORK if self.fib.is_own(head.dest) => Verdict::Punt,
             _ if self.fib.is_own(head.dest) => Verdict::Drop(Drop::UnknownForUs),
             _ => Verdict::Forward(head.dest),
         }
@@ -299,6 +319,10 @@ impl Plane {
     /// for the Ethernet header in front of the packet.
     fn send(&mut self, next: NextHop, mut frame: Frame, sink: &mut impl PlaneSink) {
         let Some(port) = self.fib.link(next.link).copied() else { return self.discard(Drop::LinkDown, frame, sink) };
+        if let Some(i) = self.watched.iter().position(|w| *w == next) {
+            self.watched.swap_remove(i);
+            sink.flow(next);
+        }
         let eth = EthHeader { dst: next.neigh, src: port.mac, ethertype: ETHERTYPE.into() };
         if let Some(room) = frame.bytes_mut().get_mut(..ETH_LEN) {
             room.copy_from_slice(eth.as_bytes());

@@ -1,6 +1,7 @@
 //! A chain of nodes in one loop: the shortest proof that the two halves fit together. The real
 //! simulator is in `tests/sim`.
 
+use mesh_core::fib::NextHop;
 use mesh_core::{
     Count, Counters, DataPlane, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh,
     MeshConfig, Plane, PlaneSink, drive,
@@ -28,6 +29,9 @@ impl PlaneSink for Wires {
     }
     fn punt_host(&mut self, frame: Frame) {
         self.punted.push_back(Input::HostRx(frame));
+    }
+    fn flow(&mut self, next: NextHop) {
+        self.punted.push_back(Input::Flow(next));
     }
     fn recycle(&mut self, _: Frame) {}
 }

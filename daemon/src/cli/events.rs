@@ -43,6 +43,8 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
     match e.what.as_str() {
         "neighbor_new" => format!("new neighbor {neigh} on {link}"),
         "neighbor_gone" => format!("lost neighbor {neigh} on {link}"),
+        "neighbor_silent" => format!("neighbor {neigh} on {link} does not answer, other ways are used"),
+        "neighbor_back" => format!("neighbor {neigh} on {link} is heard again"),
         "originator_new" => format!("new originator {orig}"),
         "originator_gone" => format!("lost originator {orig}"),
         "client_roamed" => {

@@ -619,7 +619,8 @@ pub struct ThroughputView {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventView {
-    /// What: `neighbor_new`, `neighbor_gone`, `originator_new`, `originator_gone`,
+    /// What: `neighbor_new`, `neighbor_gone`, `neighbor_silent`, `neighbor_back`,
+    /// `originator_new`, `originator_gone`,
     /// `client_roamed`, `address_flip`, `other_algorithm`, `table_full`, `no_link`, `backbone_new`,
     /// `backbone_gone`, `backbone_distrusted`, `loop_detected`, `other`.
     pub what: String,

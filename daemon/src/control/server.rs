@@ -301,9 +301,11 @@ fn link_names(s: &NodeSnapshot) -> BTreeMap<LinkId, String> {
 
 fn link_of(event: &Event) -> Option<LinkId> {
     match event {
-        Event::NeighborNew { link, .. } | Event::NeighborGone { link, .. } | Event::OtherAlgorithm { link, .. } => {
-            Some(*link)
-        }
+        Event::NeighborNew { link, .. }
+        | Event::NeighborGone { link, .. }
+        | Event::NeighborSilent { link, .. }
+        | Event::NeighborBack { link, .. }
+        | Event::OtherAlgorithm { link, .. } => Some(*link),
         Event::OriginatorNew(_)
         | Event::OriginatorGone(_)
         | Event::ClientRoamed { .. }

@@ -342,6 +342,14 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
             (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
             "neighbor_gone"
         }
+        Event::NeighborSilent { link, neigh } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            "neighbor_silent"
+        }
+        Event::NeighborBack { link, neigh } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            "neighbor_back"
+        }
         Event::OtherAlgorithm { link, neigh } => {
             (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
             "other_algorithm"

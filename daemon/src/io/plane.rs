@@ -4,6 +4,7 @@ use crate::io::counters::{IoCounters, PortCounters};
 use crate::io::port::{BATCH, Gear, Port};
 use crate::io::tap::Tap;
 use mesh_core::config::MAX_LINKS;
+use mesh_core::fib::NextHop;
 use mesh_core::{Counters, DataPlane, Drop, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
 use packet::MacAddr;
 use std::task::{Context, Poll};
@@ -226,6 +227,10 @@ impl PlaneSink for Io {
 
     fn punt_host(&mut self, frame: Frame) {
         self.punt(Input::HostRx(frame));
+    }
+
+    fn flow(&mut self, next: NextHop) {
+        self.punt(Input::Flow(next));
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use crate::script::Step;
 use mesh_core::fib::Table;
+use mesh_core::fib::NextHop;
 use mesh_core::{
     Algorithm, Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
     Plane, PlaneSink, drive,
@@ -118,6 +119,9 @@ impl PlaneSink for Sink {
     }
     fn punt_host(&mut self, frame: Frame) {
         self.punted.push_back(Input::HostRx(frame));
+    }
+    fn flow(&mut self, next: NextHop) {
+        self.punted.push_back(Input::Flow(next));
     }
     fn recycle(&mut self, _frame: Frame) {}
 }

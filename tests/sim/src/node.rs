@@ -3,6 +3,7 @@
 
 use crate::medium::StationId;
 use crate::record::Recorder;
+use mesh_core::fib::NextHop;
 use mesh_core::{
     Counters, DataPlane, Event, Fib, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig, Plane,
     PlaneSink, Seqnos, drive,
@@ -84,6 +85,9 @@ impl PlaneSink for Outbox {
     }
     fn punt_host(&mut self, frame: Frame) {
         self.punted.push_back(Input::HostRx(frame));
+    }
+    fn flow(&mut self, next: NextHop) {
+        self.punted.push_back(Input::Flow(next));
     }
     fn recycle(&mut self, _frame: Frame) {}
 }

@@ -4,6 +4,7 @@
 //! Two files of one JSON object per line: `NN-input.jsonl` begins with the [`Head`] and goes on
 //! with inputs, `NN-output.jsonl` holds what each input caused, by its number.
 
+use mesh_core::fib::NextHop;
 use mesh_core::{
     Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, GatewayConfig, GatewayMode, HostInfo,
     Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
@@ -157,6 +158,10 @@ enum Told {
     },
     MeterStop {
         ask: u32,
+    },
+    Flow {
+        link: u8,
+        neigh: String,
     },
     Tick,
 }
@@ -467,6 +472,7 @@ impl Told {
             Input::Host(host) => Self::Host { bridged: host.bridged },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
+            Input::Flow(hop) => Self::Flow { link: hop.link.0, neigh: hop.neigh.to_string() },
             Input::Configure(config) => Self::Configure { config: Settings::of(config) },
             Input::Echo(e) => Self::Echo {
                 dst: e.dst.to_string(),
@@ -517,6 +523,7 @@ impl Told {
             Self::Host { bridged } => Input::Host(HostInfo { bridged: *bridged }),
             Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
+            Self::Flow { link, neigh } => Input::Flow(NextHop { link: LinkId(*link), neigh: mac(neigh)? }),
             Self::Configure { config } => Input::Configure(config.read()?),
             Self::Echo { dst, ttl, uid, seqno, record_route } => {
                 Input::Echo(Echo { dst: mac(dst)?, ttl: *ttl, uid: *uid, seqno: *seqno, record_route: *record_route })

@@ -3,7 +3,10 @@
 use crate::config::LinkId;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
+use packet::MacAddr;
 use packet::consts::{AGGREGATE_BYTES, AGGREGATE_OGMS};
+use packet::ogm::Ogms;
+use zerocopy::IntoBytes;
 
 /// Longest wait for company.
 pub(crate) const COLLECT: Duration = Duration::from_millis(100);
@@ -77,6 +80,21 @@ impl OgmQueue {
     /// When the next frame is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.pending.iter().map(|p| p.send_at).min()
+    }
+
+    /// Takes OGMs of these originators out: what they say is not true any more.
+    pub(crate) fn take_back(&mut self, origs: &[MacAddr]) {
+        for p in &mut self.pending {
+            let mut kept = Vec::with_capacity(p.bytes.len());
+            let mut ogms = 0;
+            for ogm in Ogms::new(&p.bytes).filter(|o| !origs.contains(&o.header.orig)) {
+                kept.extend_from_slice(ogm.header.as_bytes());
+                kept.extend_from_slice(ogm.tvlvs);
+                ogms += 1;
+            }
+            (p.bytes, p.ogms) = (kept, ogms);
+        }
+        self.pending.retain(|p| p.ogms > 0);
     }
 
     /// Drops what waits for an interface that is gone.

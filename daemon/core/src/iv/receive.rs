@@ -111,6 +111,9 @@ impl Mesh {
         }
         self.note_originator(h.orig, hop, direct, now)?;
         let status = self.note_seqno(h, hop, now)?;
+        if direct {
+            self.note_beat(hop, h.seqno.get(), None, now);
+        }
         if direct && ttl <= SENSE_TTL && ogm.tvlvs.is_empty() {
             self.forget_clients_of_secondary(h.orig);
         }
@@ -203,7 +206,7 @@ impl Mesh {
                 way.heard.slide(if first { 1 } else { diff }, here);
             }
             if here && diff >= 0 {
-                way.announced = h.tq;
+                way.announced = u32::from(h.tq);
             }
         }
         if moved {
@@ -318,7 +321,7 @@ impl Mesh {
     }
 
     /// Notes the quality of a way and takes it if it is the best now.
-    fn choose(&mut self, orig: MacAddr, hop: NextHop, table: Table, tq: u8, is_new: bool, now: Instant) {
+    pub(crate) fn choose(&mut self, orig: MacAddr, hop: NextHop, table: Table, tq: u8, is_new: bool, now: Instant) {
         let Some(o) = self.originators.get_mut(&orig) else { return };
         // The links of a new originator still rise; an average would lag behind and point two
         // neighbours at each other.
@@ -339,6 +342,24 @@ impl Mesh {
             }
         }
         self.set_route(orig, table, Some(hop));
+    }
+
+    /// Takes an offer of a Meshwork neighbour in as if an OGM had brought it.
+    pub(crate) fn take_offer_iv(&mut self, orig: MacAddr, hop: NextHop, tq: u8, now: Instant) {
+        let Some(link) = self.links.get(&hop.link) else { return };
+        let (wifi, link_penalty) = (link.cfg.wifi, link.cfg.hop_penalty);
+        let link_way = self.originators.get(&hop.neigh).and_then(|o| o.way(hop));
+        let quality = self.link_quality(hop, link_way.map_or_else(Watch::default, |w| w.heard));
+        for i in 0..self.tables.len() {
+            let Some(&table) = self.tables.get(i) else { break };
+            let radio = (table == Table::Link(hop.link) && wifi).then_some(self.cfg.hop_penalty);
+            let tq = quality.through(tq, link_penalty, radio);
+            let Some(o) = self.originators.get_mut(&orig) else { return };
+            o.way_mut(hop, WAYS, now);
+            if tq > 0 {
+                self.choose(orig, hop, table, tq, false, now);
+            }
+        }
     }
 
     /// True if a way is better than the one in use for another reason than its quality.
@@ -365,7 +386,7 @@ impl Mesh {
     /// that its way cannot lead through us.
     fn downhill(&self, o: &Originator, hop: NextHop) -> bool {
         let own = apply_hop_penalty(o.quality(Table::Host), self.cfg.hop_penalty);
-        o.way(hop).is_some_and(|w| w.announced > own)
+        o.way(hop).is_some_and(|w| w.announced > u32::from(own))
     }
 
     /// Source: section 8.

@@ -84,6 +84,8 @@ impl Mesh {
         n.originator = Some(orig);
         n.v.last_elp = Some(seqno);
         n.v.interval_ms = interval_ms;
+        let every = Duration::from_millis(u64::from(interval_ms));
+        n.life.rhythm.beat(seqno, Some(every), now);
         if is_new {
             n.v.rate.sample(&l.cfg, l.v.speed, now);
             // More hellos and OGMs than the rhythm asks for are nothing that a kernel node minds.

@@ -5,8 +5,9 @@ use crate::counters::Drop;
 use crate::mesh::Mesh;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
+use packet::MacAddr;
 use packet::consts::AGGREGATE_BYTES;
-use packet::ogm2::Ogm2Header;
+use packet::ogm2::{Ogm2Header, Ogm2s};
 use zerocopy::IntoBytes;
 
 /// Own OGMs leave up to this much earlier or later. Source: "Constants".
@@ -77,6 +78,18 @@ impl Mesh {
             link.v.flush_at.get_or_insert(now + wait);
         } else {
             self.flush_ogm2s(id);
+        }
+    }
+
+    /// Takes waiting OGMs of these originators out: what they say is not true any more.
+    pub(crate) fn take_back_ogm2s(&mut self, origs: &[MacAddr]) {
+        for link in self.links.values_mut() {
+            let mut kept = Vec::with_capacity(link.v.pending.len());
+            for ogm in Ogm2s::new(&link.v.pending).filter(|o| !origs.contains(&o.header.orig)) {
+                kept.extend_from_slice(ogm.header.as_bytes());
+                kept.extend_from_slice(ogm.tvlvs);
+            }
+            link.v.pending = kept;
         }
     }
 

@@ -20,7 +20,7 @@ use rate::Rate;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Heard {
     /// Newest number.
-    last: Option<u32>,
+    pub(crate) last: Option<u32>,
     /// Number forwarded last out of the table's interface.
     forwarded: Option<u32>,
     guard: ResetGuard,

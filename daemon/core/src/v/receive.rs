@@ -125,6 +125,7 @@ impl Mesh {
         o.last_seen = now;
         let way = o.way_mut(hop, WAYS, now);
         way.last_seen = now;
+        way.announced = h.throughput.get();
         if way.offers.len() <= i {
             way.offers.resize(i + 1, Offer::default());
         }
@@ -141,6 +142,27 @@ impl Mesh {
             self.forward_ogm2(hop, ogm, out, throughput, ttl, now);
         }
         Ok(())
+    }
+
+    /// Takes an offer of a Meshwork neighbour in as if an OGM had brought it, its number the newest.
+    pub(crate) fn take_offer_v(&mut self, orig: MacAddr, hop: NextHop, throughput: u32, now: Instant) {
+        let neighbor = self.links.get(&hop.link).and_then(|l| l.neighbors.get(&hop.neigh));
+        let Some(path) = neighbor.map(|n| n.v.rate.throughput().min(throughput)) else { return };
+        for i in 0..self.tables.len() {
+            let Some(&table) = self.tables.get(i) else { break };
+            let throughput = self.penalized(path, hop.link, table);
+            let i = table_index(table);
+            let Some(o) = self.originators.get_mut(&orig) else { return };
+            let Some(seqno) = o.v.get(i).and_then(|h| h.last) else { continue };
+            let way = o.way_mut(hop, WAYS, now);
+            if way.offers.len() <= i {
+                way.offers.resize(i + 1, Offer::default());
+            }
+            if let Some(offer) = way.offers.get_mut(i) {
+                *offer = Offer { throughput, seqno };
+            }
+            self.choose_v(orig, hop, table, throughput);
+        }
     }
 
     /// Takes a way if it beats the one in use. Source: section 4, step 3.
