@@ -48,6 +48,7 @@ pub enum Id {
     Scan,
     Join,
     Doctor,
+    Explain,
     Config,
     ConfigCheck,
     Json,
@@ -539,6 +540,16 @@ const COMMANDS: &[Command] = &[
         summary: "what changes, as it happens",
         about: "Neighbours and nodes that come and go, clients that roam, tables that are full.",
         flags: &[JSON, NAMES, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Explain,
+        name: "explain",
+        summary: "which way traffic to a node or client goes, and why",
+        about: "Shows every way there with its numbers, the one in use first, why it is in use, and what is weak about \
+                its first hop. DEST is what \"meshwork ping\" takes.",
+        operands: &[operand("DEST", "whom to reach")],
+        flags: &[ECHO, JSON, CONNECT, COMMON],
         ..NONE
     },
     Command {

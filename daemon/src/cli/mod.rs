@@ -7,6 +7,7 @@
 mod doctor;
 mod echo;
 pub(crate) mod events;
+mod explain;
 mod join;
 mod list;
 mod monitor;
@@ -121,6 +122,7 @@ async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::Throughput => throughput::run(args, out).await,
         Id::Monitor => monitor::run(args, out).await,
         Id::Events => events::run(args, out).await,
+        Id::Explain => explain::run(args, out).await,
         Id::Doctor => doctor::run(args, out).await,
         Id::Json => list::bare_json(args, out).await,
         _ => list::run(args, out).await,
