@@ -13,7 +13,8 @@ const DEPTH: u8 = 8;
 
 /// Name of the interface; `None` without a default route past `mesh`.
 pub(super) fn default_interface(ipv6: bool, mesh: &str) -> Option<String> {
-    let (file, parse): (_, fn(&str) -> Option<(u32, &str)>) =
+    type Parse = fn(&str) -> Option<(u32, &str)>;
+    let (file, parse): (_, Parse) =
         if ipv6 { ("/proc/net/ipv6_route", ipv6_default) } else { ("/proc/net/route", ipv4_default) };
     let text = fs::read_to_string(file).ok()?;
     best(&text, parse, |name| stands_on(Path::new("/sys/class/net"), name, mesh, DEPTH))

@@ -92,7 +92,7 @@ impl Mesh {
         let down = down.min(cfg.plausible);
         let way = o.metric(Table::Host);
         let (rank, gain) = match self.algorithm {
-            Algorithm::Iv if cfg.class == CLASS_FAST => (u64::from(way).pow(2) * u64::from(down) * 10_000 >> 18, way),
+            Algorithm::Iv if cfg.class == CLASS_FAST => ((u64::from(way).pow(2) * u64::from(down) * 10_000) >> 18, way),
             Algorithm::Iv => (u64::from(way), way),
             Algorithm::V => (u64::from(way.min(down)), way.min(down)),
         };
