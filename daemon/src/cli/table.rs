@@ -193,12 +193,12 @@ pub fn addresses(node: &Node, dat: &[DatEntry], nd: &[NdEntry], names: &Names, h
 pub fn claims(list: &[BlaClaim], names: &Names, header: bool) -> String {
     let mut out = String::new();
     if header {
-        out.push_str("   Client               VID      Originator        [o] (CRC   )\n");
+        out.push_str("Client               VID      Originator        [o] (CRC   )\n");
     }
     for c in list {
         let _ = writeln!(
             out,
-            " * {:>17} on {:5} by {:>17} [{}] (0x{:04x})",
+            "{:>17} on {:5} by {:>17} [{}] (0x{:04x})",
             names.show(c.bla_address.0),
             c.bla_vid,
             names.show(c.bla_backbone.0),
@@ -213,7 +213,7 @@ pub fn claims(list: &[BlaClaim], names: &Names, header: bool) -> String {
 pub fn backbones(list: &[BlaBackbone], names: &Names, header: bool) -> String {
     let mut out = String::new();
     if header {
-        out.push_str("   Originator           VID   last seen (CRC   ) claims\n");
+        out.push_str("Originator           VID   last seen (CRC   ) claims\n");
     }
     for b in list {
         let state = match (b.bla_own, b.wait_msecs, b.synced, b.distrusted) {
@@ -225,7 +225,7 @@ pub fn backbones(list: &[BlaBackbone], names: &Names, header: bool) -> String {
         };
         let _ = writeln!(
             out,
-            " * {:>17} on {:5} {} (0x{:04x}) {:6}{state}",
+            "{:>17} on {:5} {} (0x{:04x}) {:6}{state}",
             names.show(b.bla_backbone.0),
             b.bla_vid,
             last_seen(b.last_seen_msecs),
