@@ -242,6 +242,11 @@ impl Mesh {
     fn ask(&mut self, frame: &[u8], subtype: u8, key: Key<Ipv4Addr>) -> u64 {
         let mut sent = 0;
         for orig in self.dat.ring.candidates(dat::key(key.0, key.1)) {
+            // A gateway of our LAN heard the question there. A kernel's, asked over another node, would
+            // put it on the LAN once more, which then looks for the asker at the wrong port.
+            if subtype == subtype::DAT_GET && self.is_backbone_gateway(orig, key.1) {
+                continue;
+            }
             sent += u64::from(self.send_4addr(orig, frame, subtype));
         }
         let what = if subtype == subtype::DAT_GET { Count::DatGetTx } else { Count::DatPutTx };
