@@ -84,6 +84,11 @@ impl<'a> Checker<'a> {
             distributed_arp_table: s.flag("distributed_arp_table").unwrap_or(d.distributed_arp_table),
             bridge_loop_avoidance: s.flag("bridge_loop_avoidance").unwrap_or(d.bridge_loop_avoidance),
             wifi_clients: s.flag("wifi_clients").unwrap_or(d.wifi_clients),
+            multicast_forceflood: s.flag("multicast_forceflood").unwrap_or(d.multicast_forceflood),
+            multicast_fanout: s
+                .number("multicast_fanout", 0..=256)
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(d.multicast_fanout),
             algorithm: s
                 .read("algorithm", "\"auto\", \"IV\" or \"V\"", |v| {
                     let word = word(v)?;

@@ -55,6 +55,10 @@ pub struct Mesh {
     pub bridge_loop_avoidance: bool,
     /// Announce the own clients as Wi-Fi clients.
     pub wifi_clients: bool,
+    /// Flood all multicast frames.
+    pub multicast_forceflood: bool,
+    /// Most receivers that a multicast frame is sent to one by one.
+    pub multicast_fanout: usize,
     /// Routing algorithm.
     pub algorithm: Algorithm,
     /// V: time between two hellos on a hard interface, 20 ms to 60 s.

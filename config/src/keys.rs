@@ -157,6 +157,20 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "multicast_forceflood",
+        "true or false",
+        |c| Some(c.mesh.multicast_forceflood.to_string()),
+        "Flood all multicast frames, also where the mesh knows who wants them.",
+    ),
+    node(
+        "mesh",
+        "multicast_fanout",
+        "0 to 256",
+        |c| Some(c.mesh.multicast_fanout.to_string()),
+        "Most receivers that a multicast frame is sent to one by one, where one packet for all will not do. With more it is flooded.",
+    ),
+    node(
+        "mesh",
         "algorithm",
         "\"auto\", \"IV\" or \"V\"",
         |c| Some(quoted(c.mesh.algorithm.name())),

@@ -12,6 +12,7 @@
 mod echo;
 mod host;
 mod links;
+mod listeners;
 mod readings;
 
 use crate::io::{IoCounters, PortablePlane};
@@ -228,6 +229,7 @@ struct Node {
     readings: Readings,
     radios: Keeper,
     host: Host,
+    listeners: listeners::Watch,
     state: StateFile,
     keep_at: Instant,
     echoes: Echoes,
@@ -268,6 +270,7 @@ impl Node {
             readings: Readings::default(),
             radios: Keeper::new(Path::new("/run/meshwork")),
             host,
+            listeners: listeners::Watch::new(),
             state,
             keep_at: now,
             echoes: Echoes::default(),
@@ -309,6 +312,9 @@ impl Node {
         if self.mesh.poll_timeout() <= now {
             self.drive(Input::Tick, now);
             self.plane.flush();
+        }
+        if let Some(listeners) = self.listeners.look(self.host.ifindex, &mut self.watcher, now) {
+            self.drive(Input::Listeners(listeners), now);
         }
         if self.keep_at <= now {
             self.keep_at = now + KEEP_EVERY;

@@ -67,6 +67,8 @@ pub fn run_setup(config: &Config) -> RunSetup {
             dat: mesh.distributed_arp_table,
             bridge_loop_avoidance: mesh.bridge_loop_avoidance,
             gateway: gateway(&config.gateway),
+            multicast_forceflood: mesh.multicast_forceflood,
+            multicast_fanout: mesh.multicast_fanout,
             caps: Caps {
                 originators: limits.originators,
                 neighbors: limits.neighbors,

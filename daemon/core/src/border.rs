@@ -5,6 +5,7 @@ use crate::counters::Counters;
 use crate::fib::{FibChange, NextHop};
 use crate::frame::Frame;
 use crate::host::HostInfo;
+use crate::multicast::Listeners;
 use crate::time::Duration;
 use core::net::IpAddr;
 use packet::{MacAddr, Vid};
@@ -31,6 +32,9 @@ pub enum Input {
     HostRx(Frame),
     /// A frame left for a neighbour that [`FibChange::Watch`] asked to watch.
     Flow(NextHop),
+    /// Who listens to which multicast groups on this node's side; `None` where that cannot be
+    /// known. Said at start and when it changed.
+    Listeners(Option<Listeners>),
     /// New settings.
     Configure(MeshConfig),
     /// Send a mesh echo request.

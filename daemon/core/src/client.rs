@@ -21,6 +21,8 @@ pub(crate) enum Via {
     Unicast4(u8),
     /// A flooded one.
     Broadcast,
+    /// One with a list of receivers.
+    Multicast,
 }
 
 /// How a client frame came to us over the mesh.
@@ -98,7 +100,8 @@ impl Mesh {
         }
         // Where the packet does not name its originator, the last hop has to do.
         let sender = arrival.orig.unwrap_or_else(|| self.originator_of(arrival.neigh));
-        if self.is_backbone_gateway(sender, inner.vid) {
+        // A list of receivers leaves out those on its sender's LAN, and says nothing of the last hop.
+        if arrival.via != Via::Multicast && self.is_backbone_gateway(sender, inner.vid) {
             return Err(Drop::Backbone);
         }
         let Some(frame) = self.dat_from_mesh(frame, arrival, now)? else { return Ok(()) };

@@ -85,6 +85,11 @@ pub struct MeshConfig {
     pub bridge_loop_avoidance: bool,
     /// Internet for others, or from others.
     pub gateway: GatewayConfig,
+    /// Flood all multicast frames, whoever wants them.
+    pub multicast_forceflood: bool,
+    /// Most receivers that a multicast frame is sent to one by one, where it cannot be sent as one
+    /// packet with a list; beyond it is flooded.
+    pub multicast_fanout: usize,
     /// Upper bounds of all tables.
     pub caps: Caps,
 }
@@ -208,6 +213,8 @@ impl MeshConfig {
             meter: true,
             bridge_loop_avoidance: true,
             gateway: GatewayConfig::default(),
+            multicast_forceflood: false,
+            multicast_fanout: 16,
             caps: Caps::default(),
         }
     }

@@ -89,6 +89,8 @@ counted! {
         LinkLocal = "link_local",
         /// A flooded frame that was seen before.
         Duplicate = "duplicate",
+        /// A multicast frame that nobody in the mesh wants.
+        NoListener = "no_listener",
         /// Its sender is on our LAN, where the frame was already.
         Backbone = "backbone",
         /// A claim frame that makes no sense, or that came over the mesh.
@@ -227,6 +229,28 @@ counted! {
         NewsTx = "news_tx",
         /// Such messages taken in.
         NewsRx = "news_rx",
+        /// Multicast packets with a list of receivers sent, one for each next hop.
+        McastTx = "mcast_tx",
+        /// Their bytes.
+        McastTxBytes = "mcast_tx_bytes",
+        /// Client frames that were sent in such packets.
+        McastTxLocal = "mcast_tx_local",
+        /// Bytes of the packets before they were split.
+        McastTxLocalBytes = "mcast_tx_local_bytes",
+        /// Multicast packets with a list of receivers heard.
+        McastRx = "mcast_rx",
+        /// Their bytes.
+        McastRxBytes = "mcast_rx_bytes",
+        /// Those of them that we were a receiver of.
+        McastRxLocal = "mcast_rx_local",
+        /// Their bytes.
+        McastRxLocalBytes = "mcast_rx_local_bytes",
+        /// Multicast packets passed on, one for each next hop.
+        McastFwd = "mcast_fwd",
+        /// Their bytes.
+        McastFwdBytes = "mcast_fwd_bytes",
+        /// Unicast packets sent because a multicast frame had few receivers.
+        McastCopies = "mcast_tx_copies",
         /// Mesh ICMP messages sent or answered.
         IcmpTx = "icmp_tx",
         /// Mesh ICMP messages received.

@@ -15,6 +15,7 @@ use crate::host::HostInfo;
 use crate::iv::OgmQueue;
 use crate::link::{Bucket, Link, PURGE_AFTER};
 use crate::meter::Meters;
+use crate::multicast;
 use crate::originator::Originators;
 use crate::rng::Rng;
 use crate::snoop::Snoop;
@@ -79,6 +80,7 @@ pub struct Mesh {
     pub(crate) flood: Flood,
     pub(crate) dat: dat::State,
     pub(crate) bla: Bla,
+    pub(crate) multicast: multicast::State,
     pub(crate) bcast_seqno: u32,
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
@@ -133,6 +135,7 @@ impl Mesh {
             flood: Flood::default(),
             dat: dat::State::new(now),
             bla: Bla::default(),
+            multicast: multicast::State::default(),
             bcast_seqno: first.bcast,
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
@@ -203,6 +206,10 @@ impl Mesh {
             }
             Input::LinkRx(link, frame) => self.link_rx(link, frame, now),
             Input::HostRx(frame) => self.host_rx(frame, now),
+            Input::Listeners(listeners) => {
+                self.set_listeners(listeners, now);
+                Ok(())
+            }
             Input::Configure(cfg) => {
                 self.configure(cfg, now);
                 Ok(())
@@ -305,6 +312,7 @@ impl Mesh {
         self.choose_originators(now);
         self.gateway_work(now);
         self.auto_work(now);
+        self.multicast_work(now);
         if self.works.is_multiple_of(CLIENT_WORKER) {
             self.age_clients(now);
             self.purge_requests();
@@ -345,6 +353,7 @@ impl Mesh {
         self.requests.remove(&orig);
         self.gateway_gone(orig);
         if self.originators.remove(&orig).is_some() {
+            self.multicast_gone();
             self.out.push_back(Output::Fib(FibChange::OriginatorGone(orig)));
         }
         self.dat_changed(orig);
@@ -581,6 +590,7 @@ impl Mesh {
         self.send_frame(dest, table, Frame::copy_of(packet))
     }
 
+    /// Sends a packet (without Ethernet header) to an originator. False without a route.
     pub(crate) fn send_frame(&mut self, dest: MacAddr, table: Table, mut frame: Frame) -> bool {
         let Some(hop) = self.originators.get(&dest).and_then(|o| o.router(table)) else { return false };
         let Some(link) = self.links.get(&hop.link) else { return false };

@@ -2,6 +2,7 @@
 
 use crate::config::{Algorithm, GatewayMode, LinkId};
 use crate::counters::Counters;
+pub use crate::multicast::Querier;
 use crate::time::Duration;
 pub use crate::v::rate::RateSource;
 use alloc::string::String;
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub gateway_mode: GatewayMode,
     /// What we offer ourselves, down and up, in units of 100 kbit/s.
     pub gateway_announced: Option<(u32, u32)>,
+    /// What this node wants of multicast.
+    pub multicast: MulticastView,
     /// Counters of the control side; the shell adds those of the data plane.
     pub counters: Counters,
 }
@@ -65,6 +68,21 @@ pub struct AddressView {
     pub contested: bool,
     /// IPv6: it says that it is a router.
     pub router: bool,
+}
+
+/// What this node wants of multicast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MulticastView {
+    /// Flags that it announces, see [`packet::tvlv::mcast::flags`].
+    pub flags: u8,
+    /// It knows who listens; without, it asks for everything.
+    pub known: bool,
+    /// The mesh interface is the port of a bridge.
+    pub bridged: bool,
+    /// Who makes IPv4 listeners on the bridge speak up.
+    pub querier4: Querier,
+    /// The same of IPv6.
+    pub querier6: Querier,
 }
 
 /// A hard interface.
@@ -128,6 +146,8 @@ pub struct OriginatorView {
     pub ttvn: u8,
     /// Number of its clients.
     pub clients: usize,
+    /// Multicast flags that it announces, `None` if it says nothing of multicast.
+    pub multicast: Option<u8>,
     /// It runs Meshwork.
     pub meshwork: bool,
 }

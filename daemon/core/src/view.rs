@@ -8,6 +8,7 @@ use crate::snapshot::{
     GatewayView, GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot,
 };
 use crate::time::{Duration, Instant};
+use crate::tt::local::is_group;
 use crate::window::Watch;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,6 +36,7 @@ impl Mesh {
             gateways: self.gateway_views(now),
             gateway_mode: self.cfg.gateway.mode,
             gateway_announced: self.gateway_announced(),
+            multicast: self.multicast_view(),
             counters: self.counters.clone(),
         }
     }
@@ -102,6 +104,7 @@ impl Mesh {
             paths,
             ttvn: table.map_or(0, |t| t.ttvn),
             clients: table.map_or(0, |t| t.keys.len()),
+            multicast: o.features.multicast,
             meshwork: o.features.meshwork.is_some()
                 || self
                     .links
@@ -132,8 +135,8 @@ impl Mesh {
         let view = |((addr, vid), e): (&crate::tt::Key, &crate::tt::local::Entry)| LocalClientView {
             addr: *addr,
             vid: *vid,
-            last_seen: if e.permanent { Duration::ZERO } else { now.since(e.last_seen) },
-            permanent: e.permanent,
+            last_seen: if e.permanent || is_group(*addr) { Duration::ZERO } else { now.since(e.last_seen) },
+            permanent: e.permanent || is_group(*addr),
             new: e.new,
             pending: e.pending,
             roamed: e.roam,

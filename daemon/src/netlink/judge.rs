@@ -105,6 +105,7 @@ mod tests {
             mtu: 1500,
             up: true,
             carrier: true,
+            all_multicast: false,
             loopback: false,
             hardware: 1,
             below: None,

@@ -23,6 +23,8 @@ pub struct LinkInfo {
     pub up: bool,
     /// It has a carrier.
     pub carrier: bool,
+    /// Its administrator lets all multicast frames in.
+    pub all_multicast: bool,
     /// It is a loopback interface.
     pub loopback: bool,
     /// ARPHRD number of its kind of hardware, 1 for Ethernet.
@@ -53,6 +55,7 @@ impl LinkInfo {
             mtu: 0,
             up: flags & IFF_UP != 0,
             carrier: flags & IFF_LOWER_UP != 0,
+            all_multicast: flags & IFF_ALLMULTI != 0,
             loopback: flags & IFF_LOOPBACK != 0,
             hardware: u16_at(body, 2)?,
             below: None,
@@ -223,6 +226,7 @@ const DUMP: u16 = 0x300;
 // linux/if.h
 const IFF_UP: u32 = 0x1;
 const IFF_LOOPBACK: u32 = 0x8;
+const IFF_ALLMULTI: u32 = 0x200;
 const IFF_LOWER_UP: u32 = 0x1_0000;
 // linux/if_link.h
 const IFLA_ADDRESS: u16 = 1;

@@ -1,6 +1,8 @@
 //! The kernel's view of interfaces: what exists, what changes, what may be used.
 
+pub mod bridge;
 pub mod generic;
+pub mod groups;
 pub mod judge;
 pub mod link;
 pub mod message;

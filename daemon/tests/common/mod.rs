@@ -4,7 +4,7 @@
 
 use mesh_core::snapshot::{
     AddressView, BackboneView, BlaView, ClaimView, GatewayView, GlobalClientView, LinkView, LocalClientView,
-    NeighborView, OriginatorView, PathView, Snapshot,
+    MulticastView, NeighborView, OriginatorView, PathView, Querier, Snapshot,
 };
 use mesh_core::{
     Count, Counters, Drop as DropReason, Duration, EchoAnswer, Event, GatewayMode, LinkId, MeshConfig, Meter, MeterEnd,
@@ -87,7 +87,15 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
     };
     let many = (0..clients).map(|i| client(MacAddr([6, 0, 0, (i >> 16) as u8, (i >> 8) as u8, i as u8]), mac(2), true));
     let named = [client(mac(50), mac(2), true), client(mac(50), mac(3), false)];
+    let multicast = MulticastView {
+        flags: 0x39,
+        known: true,
+        bridged: true,
+        querier4: Querier::Known,
+        querier6: Querier::Shadowing,
+    };
     let mesh = Snapshot {
+        multicast,
         originator: mac(1),
         host_mac: mac(100),
         algorithm: mesh_core::Algorithm::Iv,
@@ -120,6 +128,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         }],
         originators: vec![
             OriginatorView {
+                multicast: Some(0x3e),
                 addr: mac(2),
                 last_seen: Duration::from_millis(300),
                 paths: vec![path(mac(20), 240, true), path(mac(21), 17, false)],
@@ -128,6 +137,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
                 meshwork: true,
             },
             OriginatorView {
+                multicast: None,
                 addr: mac(4),
                 last_seen: Duration::from_secs(150),
                 paths: vec![],

@@ -5,6 +5,7 @@
 //! with inputs, `NN-output.jsonl` holds what each input caused, by its number.
 
 use mesh_core::fib::NextHop;
+use mesh_core::multicast::{Listeners, Querier, Version};
 use mesh_core::{
     Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, GatewayConfig, GatewayMode, HostInfo,
     Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
@@ -12,7 +13,9 @@ use mesh_core::{
 use packet::MacAddr;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// How a node was started.
@@ -54,6 +57,10 @@ pub struct Settings {
     isolated_clients: bool,
     #[serde(default)]
     gateway: GatewaySettings,
+    #[serde(default)]
+    multicast_forceflood: bool,
+    #[serde(default = "fanout")]
+    multicast_fanout: usize,
 }
 
 /// What holds in recordings that are older than a setting.
@@ -144,6 +151,9 @@ enum Told {
     Configure {
         config: Settings,
     },
+    Listeners {
+        known: Option<Heard>,
+    },
     Echo {
         dst: String,
         ttl: u8,
@@ -164,6 +174,17 @@ enum Told {
         neigh: String,
     },
     Tick,
+}
+
+/// Who listens to which groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Heard {
+    bridged: bool,
+    groups: BTreeSet<IpAddr>,
+    addresses: Vec<String>,
+    /// Number of the [`Querier`], and whether there is a router.
+    ipv4: (u8, bool),
+    ipv6: (u8, bool),
 }
 
 /// One thing done.
@@ -388,6 +409,8 @@ impl Settings {
                 plausible: config.gateway.plausible,
                 steer_routers: config.gateway.steer_routers,
             },
+            multicast_forceflood: config.multicast_forceflood,
+            multicast_fanout: config.multicast_fanout,
         }
     }
 
@@ -412,6 +435,8 @@ impl Settings {
             ap_isolation: self.ap_isolation,
             isolated_clients: self.isolated_clients,
             gateway: self.gateway.read()?,
+            multicast_forceflood: self.multicast_forceflood,
+            multicast_fanout: self.multicast_fanout,
             caps: Caps::default(),
             ..MeshConfig::new(mac(&self.host_mac)?)
         })
@@ -474,6 +499,7 @@ impl Told {
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
             Input::Flow(hop) => Self::Flow { link: hop.link.0, neigh: hop.neigh.to_string() },
             Input::Configure(config) => Self::Configure { config: Settings::of(config) },
+            Input::Listeners(l) => Self::Listeners { known: l.as_ref().map(Heard::of) },
             Input::Echo(e) => Self::Echo {
                 dst: e.dst.to_string(),
                 ttl: e.ttl,
@@ -525,6 +551,7 @@ impl Told {
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
             Self::Flow { link, neigh } => Input::Flow(NextHop { link: LinkId(*link), neigh: mac(neigh)? }),
             Self::Configure { config } => Input::Configure(config.read()?),
+            Self::Listeners { known } => Input::Listeners(known.as_ref().map(Heard::read).transpose()?),
             Self::Echo { dst, ttl, uid, seqno, record_route } => {
                 Input::Echo(Echo { dst: mac(dst)?, ttl: *ttl, uid: *uid, seqno: *seqno, record_route: *record_route })
             }
@@ -535,6 +562,41 @@ impl Told {
             Self::Tick => Input::Tick,
         })
     }
+}
+
+const QUERIERS: [Querier; 3] = [Querier::Absent, Querier::Known, Querier::Shadowing];
+
+impl Heard {
+    fn of(l: &Listeners) -> Self {
+        let version = |v: Version| (v.querier as u8, v.router);
+        Self {
+            bridged: l.bridged,
+            groups: l.groups.clone(),
+            addresses: l.addresses.iter().map(MacAddr::to_string).collect(),
+            ipv4: version(l.ipv4),
+            ipv6: version(l.ipv6),
+        }
+    }
+
+    fn read(&self) -> Result<Listeners, Mismatch> {
+        let version = |(querier, router): (u8, bool)| {
+            let known = QUERIERS.get(usize::from(querier)).copied();
+            let querier = known.ok_or_else(|| Mismatch(format!("no querier: {querier}")))?;
+            Ok(Version { querier, router })
+        };
+        Ok(Listeners {
+            bridged: self.bridged,
+            groups: self.groups.clone(),
+            addresses: self.addresses.iter().map(|a| mac(a)).collect::<Result<_, _>>()?,
+            ipv4: version(self.ipv4)?,
+            ipv6: version(self.ipv6)?,
+        })
+    }
+}
+
+/// Recordings from before there was the setting.
+fn fanout() -> usize {
+    MeshConfig::new(MacAddr::ZERO).multicast_fanout
 }
 
 fn algorithm_name(choice: Choice) -> &'static str {
@@ -595,6 +657,14 @@ mod tests {
             Input::LinkDown(LinkId(3)),
             Input::Host(HostInfo { bridged: true }),
             Input::Internet(false),
+            Input::Listeners(None),
+            Input::Listeners(Some(Listeners {
+                bridged: true,
+                groups: ["239.1.2.3".parse().unwrap(), "ff02::fb".parse().unwrap()].into(),
+                addresses: [MacAddr([1, 0, 0x5e, 1, 2, 3])].into(),
+                ipv4: Version { querier: Querier::Shadowing, router: true },
+                ipv6: Version { querier: Querier::Known, router: false },
+            })),
             Input::LinkRx(LinkId(1), Frame::copy_of(&[0, 255, 16])),
             Input::HostRx(Frame::copy_of(&[7])),
             Input::Configure(MeshConfig::new(MacAddr([4; 6]))),

@@ -68,7 +68,9 @@ impl Bed {
     /// A node with originators 2 to 6, each with the client of its number.
     fn new() -> Self {
         let now = Instant::from_micros(1_000_000);
-        let mut mesh = Mesh::new(MeshConfig::new(HOST), 7, None, now);
+        // Solicitations that nobody answers are counted as floods here.
+        let config = MeshConfig { multicast_forceflood: true, ..MeshConfig::new(HOST) };
+        let mut mesh = Mesh::new(config, 7, None, now);
         let cfg = LinkConfig {
             name: String::from("e0"),
             mac: OWN,

@@ -180,10 +180,11 @@ impl Local {
         }
     }
 
-    /// Removes clients that are silent too long.
+    /// Removes clients that are silent too long; groups are never heard and stay.
     pub(crate) fn age(&mut self, now: Instant, out: &mut VecDeque<Output>) {
-        let old = |e: &Entry| !e.permanent && !e.pending && now.since(e.last_seen) >= TIMEOUT;
-        let keys: Vec<Key> = self.entries.iter().filter(|(_, e)| old(e)).map(|(k, _)| *k).collect();
+        let old =
+            |k: &Key, e: &Entry| !e.permanent && !is_group(k.0) && !e.pending && now.since(e.last_seen) >= TIMEOUT;
+        let keys: Vec<Key> = self.entries.iter().filter(|(k, e)| old(k, e)).map(|(k, _)| *k).collect();
         for key in keys {
             self.remove(key, false, out);
         }
