@@ -194,7 +194,7 @@ impl Mesh {
         let sent = match arrival.via {
             Via::Unicast4(_) => self.send_4addr(orig, answer.bytes(), subtype::DAT_CACHE_REPLY),
             // Whoever floods a question may know nothing of the table. Measured at module 2024.2.
-            Via::Unicast | Via::Broadcast => {
+            Via::Unicast | Via::Broadcast | Via::Multicast => {
                 let ttvn = self.ttvn_at(orig).wrapping_sub(u8::from(at.is_some_and(|at| at.roaming)));
                 self.dat_send(orig, UnicastHeader::new(orig, ttvn).as_bytes(), answer.bytes())
             }
