@@ -458,6 +458,7 @@ impl Mesh {
         self.global.cap_per_originator = self.cfg.caps.clients_per_originator;
         self.out.push_back(Output::Fib(FibChange::Fragmentation(self.cfg.fragmentation)));
         self.dat_configured(now);
+        self.announce_listeners(now);
         self.publish_snoop();
         self.publish_isolation();
         if old.bonding != self.cfg.bonding {

@@ -64,7 +64,7 @@ pub fn mesh(s: &NodeSnapshot, setup: &RunSetup) -> MeshView {
         },
         gw_withdrawn: s.mesh.gateway_mode == GatewayMode::Server && s.mesh.gateway_announced.is_none(),
         hop_penalty: setup.mesh.hop_penalty,
-        multicast_forceflood_enabled: true,
+        multicast_forceflood_enabled: setup.mesh.multicast_forceflood,
         orig_interval: u32::try_from(msecs(setup.mesh.orig_interval)).unwrap_or(u32::MAX),
         fast_start_enabled: setup.mesh.fast_start,
     }

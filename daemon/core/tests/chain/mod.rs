@@ -105,6 +105,7 @@ impl Chain {
         let mut chain = Self { nodes: Vec::new(), now, mtu };
         for i in 0..n {
             let mut config = MeshConfig::new(host(i));
+            config.multicast_forceflood = false;
             tune(&mut config);
             let plane = Plane::new(i as u64);
             let side = Side { plane, wires: Wires::default(), now };
