@@ -39,7 +39,7 @@ fn every_setting() {
                 hop_penalty: 5,
                 throughput: Some(540),
                 measure: Measure::Auto,
-                broadcast_copies: None,
+                broadcast_copies: Some(2),
                 wifi: Wifi::Yes,
                 io: Io::Portable
             },
@@ -95,6 +95,7 @@ state_dir = ""
 [[link]]
 interface = "wlan0"
 throughput = "54Mbit"
+broadcast_copies = 2
 hop_penalty = 5
 wifi = true
 io = "portable"
@@ -150,7 +151,11 @@ fn the_printed_form_says_the_same() {
 
 #[test]
 fn the_printed_form_is_complete() {
-    let printed = parse(EVERYTHING).to_string();
+    let radios = "[[radio]]\ninterface = \"wlan3\"\nphy = \"phy0\"\nmesh_id = \"a\"\nchannel = 36\nwidth = 40\n\
+                  country = \"DE\"\npassphrase_file = \"/etc/mesh.key\"\n\
+                  [[radio]]\ninterface = \"wlan4\"\nmode = \"adhoc\"\nmesh_id = \"b\"\nchannel = 1\n\
+                  bssid = \"02:ca:ff:ee:00:01\"\n";
+    let printed = parse(&format!("{EVERYTHING}\n{radios}")).to_string();
     for key in keys::KEYS {
         assert!(printed.contains(&format!("\n{} = ", key.name)), "{} is missing in\n{printed}", key.name);
     }
@@ -172,6 +177,7 @@ aggregation = true
 fragmentation = true
 fast_start = true
 distributed_arp_table = true
+bridge_loop_avoidance = true
 wifi_clients = false
 multicast_forceflood = true
 multicast_fanout = 16
@@ -207,6 +213,7 @@ clients_per_originator = 2048
 local_clients = 1600
 vlans = 32
 addresses = 4096
+claims = 8192
 fragment_memory = \"512KiB\"
 
 [control]
@@ -247,7 +254,7 @@ fn the_command_line_goes_first() {
                 hop_penalty: 5,
                 throughput: Some(540),
                 measure: Measure::Auto,
-                broadcast_copies: None,
+                broadcast_copies: Some(2),
                 wifi: Wifi::Yes,
                 io: Io::Packet
             }
