@@ -201,7 +201,7 @@ fn json_is_one_line_and_filtered_too() {
     let active: serde_json::Value = serde_json::from_str(&node.says(&["hj"])).unwrap();
     assert_eq!(active.as_array().unwrap().len(), 1);
     assert!(node.says(&["mj"]).starts_with("{\"version\":\"9.9.9\",\"algo_name\":\"BATMAN_IV\","));
-    let (code, _, err) = node.asked(&["json", "gateways_json"]);
+    let (code, _, err) = node.asked(&["json", "vis_json"]);
     assert!(code == 2 && err.starts_with("meshwork: which list? There are: mesh_json"), "{err}");
 }
 
@@ -323,7 +323,7 @@ fn config_check() {
         err,
         format!(
             "meshwork: {bad}:2:7: mesh.mtu: found 5, allowed: a whole number from 68 to 65535\n 2 | mtu = 5\n   |       ^\n\
-             {bad}:3:2: mush: unknown; did you mean \"mesh\"? Tables: mesh, link, radio, limits, control, log\n 3 | [mush]\n   |  ^^^^\n"
+             {bad}:3:2: mush: unknown; did you mean \"mesh\"? Tables: mesh, link, radio, gateway, limits, control, log\n 3 | [mush]\n   |  ^^^^\n"
         )
     );
     let good = write("good.toml", "[[link]]\ninterface = \"wlan0\"\n[mesh]\nhop_penalty = 15\n");
