@@ -65,12 +65,8 @@ impl Mesh {
             return Ok(());
         }
         let Some(frame) = self.gateway_from_host(frame, now)? else { return Ok(()) };
-        if !inner.dst.is_broadcast() {
-            let Some(frame) = self.dat_from_host(frame, now)? else { return Ok(()) };
-            return self.multicast_from_host(frame, now);
-        }
         let Some(frame) = self.dat_from_host(frame, now)? else { return Ok(()) };
-        self.flood_own(frame, now)
+        if inner.dst.is_broadcast() { self.flood_own(frame, now) } else { self.multicast_from_host(frame, now) }
     }
 
     /// A packet for us with a client frame that a service wants to see.

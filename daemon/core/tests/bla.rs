@@ -1,6 +1,7 @@
 //! Bridge loop avoidance: several nodes on one LAN, in virtual time.
 
 mod lan;
+mod side;
 
 use lan::{World, frame, host, orig};
 use mesh_core::{Drop, Duration, Event, MeshConfig};

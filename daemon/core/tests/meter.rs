@@ -1,54 +1,20 @@
 //! Throughput tests between two nodes over a wire with a rate, a delay, a queue and losses.
 
+mod side;
+
 use mesh_core::rng::Rng;
 use mesh_core::snapshot::RateSource;
 use mesh_core::{
-    Algorithm, Choice, Count, Counters, DataPlane, Drop, Duration, Event, FibChange, Frame, Input, Instant, LinkConfig,
-    LinkId, Measure, Mesh, MeshConfig, Meter, MeterEnd, MeterReport, Plane, PlaneSink, drive,
+    Algorithm, Choice, Count, Drop, Duration, Event, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh,
+    MeshConfig, Meter, MeterEnd, MeterReport, drive,
 };
 use packet::MacAddr;
 use packet::icmp::TpHeader;
+use side::Side;
 use std::collections::VecDeque;
 use zerocopy::IntoBytes;
 
 const LINK: LinkId = LinkId(0);
-
-#[derive(Default)]
-struct Sink {
-    tx: Vec<Frame>,
-    punted: Vec<Input>,
-}
-
-impl PlaneSink for Sink {
-    fn link_tx(&mut self, _: LinkId, frame: Frame) {
-        self.tx.push(frame);
-    }
-    fn host_tx(&mut self, _: Frame) {}
-    fn punt_link(&mut self, link: LinkId, frame: Frame) {
-        self.punted.push(Input::LinkRx(link, frame));
-    }
-    fn punt_host(&mut self, _: Frame) {}
-    fn recycle(&mut self, _: Frame) {}
-}
-
-struct Side(Plane, Sink);
-
-impl DataPlane for Side {
-    fn apply(&mut self, change: &FibChange) {
-        self.0.apply(change);
-    }
-    fn inject_link(&mut self, link: LinkId, frame: Frame) {
-        self.1.link_tx(link, frame);
-    }
-    fn inject_host(&mut self, _: Frame) {}
-    fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.0.link_rx(link, frame, Instant::ZERO, &mut self.1);
-    }
-    fn again_host(&mut self, _: Frame) {}
-    fn counters(&self) -> Counters {
-        self.0.counters().clone()
-    }
-}
 
 /// What leaves one node for the other.
 struct Wire {
@@ -115,7 +81,7 @@ impl Pair {
         for i in 0..2 {
             let mut config = MeshConfig::new(MacAddr([2, 0xba, 0, 0, 0, i as u8]));
             tune(&mut config);
-            let side = Side(Plane::new(i as u64), Sink::default());
+            let side = Side::new(i as u64, now);
             pair.nodes.push((Mesh::new(config, i as u64, None, now), side));
             pair.wires.push(Wire { queue: VecDeque::new(), free: now });
             pair.input(i, Input::LinkUp(LINK, link(i)));
@@ -137,10 +103,10 @@ impl Pair {
                     }
                 });
             }
-            inputs.append(&mut side.1.punted);
+            inputs.extend(side.wires.punted.drain(..));
         }
         assert_eq!(mesh.broken_invariant(), None);
-        for frame in side.1.tx.drain(..) {
+        for (_, frame) in side.wires.tx.drain(..) {
             let wire = &mut self.wires[i];
             let start = wire.free.max(self.now);
             self.longest = self.longest.max(frame.len());
@@ -168,7 +134,7 @@ impl Pair {
                 while self.wires[i].queue.front().is_some_and(|(at, _)| *at <= next) {
                     let (_, frame) = self.wires[i].queue.pop_front().expect("just seen");
                     let (_, side) = &mut self.nodes[1 - i];
-                    side.0.link_rx(LINK, frame, next, &mut side.1);
+                    side.plane.link_rx(LINK, frame, next, &mut side.wires);
                     self.input(1 - i, Input::Tick);
                 }
             }
@@ -270,7 +236,7 @@ fn forge(p: &mut Pair, from: MacAddr, session: u16, subtype: u8, seqno: u32, len
     let mut bytes = [&addr(1).0[..], &addr(0).0, &[0x43, 5], head.as_bytes()].concat();
     bytes.resize(14 + len.max(TpHeader::LEN), 0);
     let (_, side) = &mut p.nodes[1];
-    side.0.link_rx(LINK, Frame::copy_of(&bytes), p.now, &mut side.1);
+    side.plane.link_rx(LINK, Frame::copy_of(&bytes), p.now, &mut side.wires);
     p.input(1, Input::Tick);
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod chain;
+mod side;
 
 use chain::{Chain, host};
 use mesh_core::multicast::{Listeners, Querier, Version};
@@ -25,7 +26,7 @@ fn listeners(groups: &[&str]) -> Listeners {
 
 /// A chain whose nodes know who listens: nobody yet.
 fn snooping(n: usize, mtu: usize) -> Chain {
-    let mut c = Chain::new(n, mtu, |_| {});
+    let mut c = Chain::new(n, mtu, |config| config.multicast_forceflood = false);
     for i in 0..n {
         listen(&mut c, i, &listeners(&[]));
     }

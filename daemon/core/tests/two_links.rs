@@ -1,56 +1,12 @@
 //! Two nodes with two wires between them: bonding, AP isolation, copies of broadcasts.
 
+mod side;
+
 use mesh_core::{
-    Algorithm, Choice, Counters, DataPlane, Drop, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId,
-    Measure, Mesh, MeshConfig, Plane, PlaneSink, drive,
+    Algorithm, Choice, Drop, Duration, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh, MeshConfig, drive,
 };
 use packet::MacAddr;
-
-#[derive(Default)]
-struct Sink {
-    tx: Vec<(LinkId, Frame)>,
-    host: Vec<Frame>,
-    punted: Vec<Input>,
-}
-
-impl PlaneSink for Sink {
-    fn link_tx(&mut self, link: LinkId, frame: Frame) {
-        self.tx.push((link, frame));
-    }
-    fn host_tx(&mut self, frame: Frame) {
-        self.host.push(frame);
-    }
-    fn punt_link(&mut self, link: LinkId, frame: Frame) {
-        self.punted.push(Input::LinkRx(link, frame));
-    }
-    fn punt_host(&mut self, frame: Frame) {
-        self.punted.push(Input::HostRx(frame));
-    }
-    fn recycle(&mut self, _: Frame) {}
-}
-
-struct Side(Plane, Sink, Instant);
-
-impl DataPlane for Side {
-    fn apply(&mut self, change: &FibChange) {
-        self.0.apply(change);
-    }
-    fn inject_link(&mut self, link: LinkId, frame: Frame) {
-        self.1.link_tx(link, frame);
-    }
-    fn inject_host(&mut self, frame: Frame) {
-        self.1.host_tx(frame);
-    }
-    fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.0.link_rx(link, frame, self.2, &mut self.1);
-    }
-    fn again_host(&mut self, frame: Frame) {
-        self.0.host_rx(frame, true, self.2, &mut self.1);
-    }
-    fn counters(&self) -> Counters {
-        self.0.counters().clone()
-    }
-}
+use side::Side;
 
 struct Pair {
     nodes: Vec<(Mesh, Side)>,
@@ -99,7 +55,7 @@ impl Pair {
             if i == 0 {
                 pair.config = config.clone();
             }
-            let side = Side(Plane::new(i as u64), Sink::default(), now);
+            let side = Side::new(i as u64, now);
             pair.nodes.push((Mesh::new(config, i as u64, None, now), side));
             for id in 0..2 {
                 pair.input(i, Input::LinkUp(LinkId(id), link(i, id)));
@@ -111,13 +67,13 @@ impl Pair {
 
     fn input(&mut self, i: usize, input: Input) {
         let (mesh, side) = &mut self.nodes[i];
-        side.2 = self.now;
+        side.now = self.now;
         let mut inputs = vec![input];
         while !inputs.is_empty() {
             for input in inputs.drain(..) {
                 drive(mesh, side, input, self.now, |_| {});
             }
-            inputs.append(&mut side.1.punted);
+            inputs.extend(side.wires.punted.drain(..));
         }
         assert_eq!(mesh.broken_invariant(), None);
     }
@@ -125,9 +81,9 @@ impl Pair {
     fn run(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
-            while self.nodes.iter().any(|(_, side)| !side.1.tx.is_empty()) {
+            while self.nodes.iter().any(|(_, side)| !side.wires.tx.is_empty()) {
                 for i in 0..2 {
-                    for (link, frame) in std::mem::take(&mut self.nodes[i].1.1.tx) {
+                    for (link, frame) in std::mem::take(&mut self.nodes[i].1.wires.tx) {
                         let count = match frame.bytes()[14] {
                             0x40 => &mut self.sent,
                             1 => &mut self.broadcasts,
@@ -138,7 +94,7 @@ impl Pair {
                         }
                         if !self.cut.contains(&link) {
                             let (_, side) = &mut self.nodes[1 - i];
-                            side.0.link_rx(link, frame, self.now, &mut side.1);
+                            side.plane.link_rx(link, frame, self.now, &mut side.wires);
                             self.input(1 - i, Input::Tick);
                         }
                     }
@@ -161,12 +117,12 @@ impl Pair {
         let mut bytes = [dst.0, src.0].concat();
         bytes.extend([0x88, 0xb5]);
         bytes.resize(114, 0x5a);
-        self.nodes[1 - from].1.1.host.clear();
+        self.nodes[1 - from].1.wires.host.clear();
         let (_, side) = &mut self.nodes[from];
-        side.0.host_rx(Frame::copy_of(&bytes), false, self.now, &mut side.1);
+        side.plane.host_rx(Frame::copy_of(&bytes), false, self.now, &mut side.wires);
         self.input(from, Input::Tick);
         self.run(Duration::from_millis(12));
-        self.nodes[1 - from].1.1.host.iter().any(|f| f.bytes() == bytes)
+        self.nodes[1 - from].1.wires.host.iter().any(|f| f.bytes() == bytes)
     }
 
     /// Frames per link out of 100 from node 0, and how many arrived.
@@ -178,7 +134,7 @@ impl Pair {
 
     fn dropped(&self, i: usize, why: Drop) -> u64 {
         let (mesh, side) = &self.nodes[i];
-        mesh.snapshot(self.now).counters.dropped(why) + side.0.counters().dropped(why)
+        mesh.snapshot(self.now).counters.dropped(why) + side.plane.counters().dropped(why)
     }
 }
 

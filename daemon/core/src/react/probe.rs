@@ -128,9 +128,14 @@ impl Mesh {
             .map(|(hop, _)| hop)
             .collect();
         for hop in due {
-            match self.look(hop, now) {
-                Look::Idle => {}
-                Look::Watch => self.out.push_back(Output::Fib(FibChange::Watch(hop))),
+            let mut look = self.look(hop, now);
+            if matches!(look, Look::Watch) {
+                self.out.push_back(Output::Fib(FibChange::Watch(hop)));
+                look = self.look(hop, now);
+            }
+            match look {
+                // Nobody is told to watch twice at one moment.
+                Look::Idle | Look::Watch => {}
                 Look::Ask => self.ask_neighbor(hop, now),
                 Look::Gone => self.leave_neighbor(hop, now),
             }
@@ -147,7 +152,6 @@ impl Mesh {
         let p = &mut life.prober;
         if !p.watched && p.watch_at <= now {
             p.watched = true;
-            p.next = Some(now);
             return Look::Watch;
         }
         let watch = if p.watched { Instant::FAR_FUTURE } else { p.watch_at };

@@ -2,63 +2,9 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 #![allow(unreachable_pub, reason = "shared by test programs")]
 
-use mesh_core::{
-    Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh, MeshConfig,
-    Plane, PlaneSink, drive,
-};
+use crate::side::Side;
+use mesh_core::{Duration, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh, MeshConfig, drive};
 use packet::MacAddr;
-use std::collections::VecDeque;
-
-/// What a plane wants done, and what it left to the control side.
-#[derive(Default)]
-pub struct Wires {
-    pub tx: Vec<(LinkId, Frame)>,
-    pub host: Vec<Frame>,
-    pub punted: VecDeque<Input>,
-}
-
-impl PlaneSink for Wires {
-    fn link_tx(&mut self, link: LinkId, frame: Frame) {
-        self.tx.push((link, frame));
-    }
-    fn host_tx(&mut self, frame: Frame) {
-        self.host.push(frame);
-    }
-    fn punt_link(&mut self, link: LinkId, frame: Frame) {
-        self.punted.push_back(Input::LinkRx(link, frame));
-    }
-    fn punt_host(&mut self, frame: Frame) {
-        self.punted.push_back(Input::HostRx(frame));
-    }
-    fn recycle(&mut self, _: Frame) {}
-}
-
-pub struct Side {
-    pub plane: Plane,
-    pub wires: Wires,
-    pub now: Instant,
-}
-
-impl DataPlane for Side {
-    fn apply(&mut self, change: &FibChange) {
-        self.plane.apply(change);
-    }
-    fn inject_link(&mut self, link: LinkId, frame: Frame) {
-        self.wires.link_tx(link, frame);
-    }
-    fn inject_host(&mut self, frame: Frame) {
-        self.wires.host_tx(frame);
-    }
-    fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, self.now, &mut self.wires);
-    }
-    fn again_host(&mut self, frame: Frame) {
-        self.plane.host_rx(frame, true, self.now, &mut self.wires);
-    }
-    fn counters(&self) -> Counters {
-        self.plane.counters().clone()
-    }
-}
 
 pub struct Node {
     pub mesh: Mesh,
@@ -105,10 +51,8 @@ impl Chain {
         let mut chain = Self { nodes: Vec::new(), now, mtu };
         for i in 0..n {
             let mut config = MeshConfig::new(host(i));
-            config.multicast_forceflood = false;
             tune(&mut config);
-            let plane = Plane::new(i as u64);
-            let side = Side { plane, wires: Wires::default(), now };
+            let side = Side::new(i as u64, now);
             chain.nodes.push(Node { mesh: Mesh::new(config, i as u64 + 1, None, now), side });
         }
         for i in 0..n {

@@ -1,69 +1,14 @@
 //! Nodes on one radio channel, some of them on LANs with stations: a small world in virtual time.
 
-use mesh_core::{
-    Counters, DataPlane, Duration, Event, FibChange, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Mesh,
-    MeshConfig, Plane, PlaneSink, drive,
-};
+use crate::side::Side;
+use mesh_core::{Duration, Event, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig, drive};
 use packet::MacAddr;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 const LINK: LinkId = LinkId(0);
 /// Time that a frame takes over the mesh, and over a LAN.
 const MESH_TIME: Duration = Duration::from_micros(800);
 const LAN_TIME: Duration = Duration::from_micros(100);
-
-#[derive(Default)]
-struct Wires {
-    tx: Vec<Frame>,
-    host: Vec<Frame>,
-    punted: VecDeque<Input>,
-    punts: usize,
-}
-
-impl PlaneSink for Wires {
-    fn link_tx(&mut self, _: LinkId, frame: Frame) {
-        self.tx.push(frame);
-    }
-    fn host_tx(&mut self, frame: Frame) {
-        self.host.push(frame);
-    }
-    fn punt_link(&mut self, link: LinkId, frame: Frame) {
-        self.punts += 1;
-        self.punted.push_back(Input::LinkRx(link, frame));
-    }
-    fn punt_host(&mut self, frame: Frame) {
-        self.punts += 1;
-        self.punted.push_back(Input::HostRx(frame));
-    }
-    fn recycle(&mut self, _: Frame) {}
-}
-
-struct Side {
-    plane: Plane,
-    wires: Wires,
-    now: Instant,
-}
-
-impl DataPlane for Side {
-    fn apply(&mut self, change: &FibChange) {
-        self.plane.apply(change);
-    }
-    fn inject_link(&mut self, link: LinkId, frame: Frame) {
-        self.wires.link_tx(link, frame);
-    }
-    fn inject_host(&mut self, frame: Frame) {
-        self.wires.host_tx(frame);
-    }
-    fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, self.now, &mut self.wires);
-    }
-    fn again_host(&mut self, frame: Frame) {
-        self.plane.host_rx(frame, true, self.now, &mut self.wires);
-    }
-    fn counters(&self) -> Counters {
-        self.plane.counters().clone()
-    }
-}
 
 struct Node {
     mesh: Mesh,
@@ -142,7 +87,7 @@ impl World {
         for (i, lan) in lans.iter().enumerate() {
             let mut config = MeshConfig::new(host(i));
             tune(i, &mut config);
-            let side = Side { plane: Plane::new(i as u64), wires: Wires::default(), now };
+            let side = Side::new(i as u64, now);
             let mesh = Mesh::new(config, i as u64 + 1, None, now);
             world.nodes.push(Node { mesh, side, lan: None, alive: true });
             let link = LinkConfig {
@@ -314,7 +259,7 @@ impl World {
     fn collect(&mut self, i: usize) {
         let wires = &mut self.nodes[i].side.wires;
         let (tx, host_frames) = (std::mem::take(&mut wires.tx), std::mem::take(&mut wires.host));
-        for frame in tx {
+        for (_, frame) in tx {
             self.plan(MESH_TIME, Due::Mesh { from: i, frame });
         }
         for frame in host_frames {
