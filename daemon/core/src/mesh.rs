@@ -197,7 +197,7 @@ impl Mesh {
                 Ok(())
             }
             Input::Host(info) => {
-                self.host_changed(info);
+                self.host_changed(info, now);
                 Ok(())
             }
             Input::Flow(hop) => {
@@ -444,11 +444,7 @@ impl Mesh {
     fn configure(&mut self, cfg: MeshConfig, now: Instant) {
         let old = core::mem::replace(&mut self.cfg, cfg);
         if old.host_mac != self.cfg.host_mac {
-            let key = (old.host_mac, Vid::UNTAGGED);
-            if let Some(e) = self.local.entries.get_mut(&key) {
-                e.permanent = false;
-            }
-            self.local.remove(key, false, &mut self.out);
+            self.remove_own_client((old.host_mac, Vid::UNTAGGED));
             self.add_own_client(now);
         }
         if let Choice::Fixed(to) = self.cfg.algorithm {
@@ -467,11 +463,6 @@ impl Mesh {
         self.gateway_configured(&old, now);
     }
 
-    /// The system around the mesh interface changed.
-    fn host_changed(&mut self, info: HostInfo) {
-        self.host = info;
-    }
-
     /// Tells the data plane which client frames our services want to see.
     pub(crate) fn publish_snoop(&mut self) {
         let snoop = Snoop {
@@ -482,14 +473,6 @@ impl Mesh {
             claims: self.bla.is_active(),
         };
         self.out.push_back(Output::Fib(FibChange::Snoop(snoop)));
-    }
-
-    /// Our own permanent client. Source: "Pitfalls" A 1.
-    fn add_own_client(&mut self, now: Instant) {
-        let key = (self.cfg.host_mac, Vid::UNTAGGED);
-        let bounds = self.local_bounds();
-        let added = self.local.add(key, true, 0, bounds, now, &mut self.out);
-        debug_assert!(added.is_ok(), "permanent clients are never refused");
     }
 
     // --- frames ---

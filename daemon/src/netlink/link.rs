@@ -2,7 +2,7 @@
 
 use crate::netlink::message::{IFINFO_LEN, Message, attrs, u16_at, u32_at};
 use crate::netlink::socket::RouteSocket;
-use packet::MacAddr;
+use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -37,6 +37,8 @@ pub struct LinkInfo {
     pub kind: String,
     /// Kind of the master, such as `bridge`.
     pub master_kind: String,
+    /// Its number, if it is a VLAN by 802.1Q.
+    pub vlan: Option<u16>,
 }
 
 impl LinkInfo {
@@ -62,8 +64,10 @@ impl LinkInfo {
             master: None,
             kind: String::new(),
             master_kind: String::new(),
+            vlan: None,
         };
         let mut elsewhere = false;
+        let mut data: &[u8] = &[];
         for (kind, value) in attrs(body.get(IFINFO_LEN..)?) {
             match kind {
                 IFLA_IFNAME => info.name = text(value),
@@ -77,6 +81,7 @@ impl LinkInfo {
                     for (kind, value) in attrs(value) {
                         match kind {
                             IFLA_INFO_KIND => info.kind = text(value),
+                            IFLA_INFO_DATA => data = value,
                             IFLA_INFO_SLAVE_KIND => info.master_kind = text(value),
                             _ => {}
                         }
@@ -85,12 +90,28 @@ impl LinkInfo {
                 _ => {}
             }
         }
+        if info.kind == "vlan" {
+            info.vlan = vlan(data);
+        }
         // A number of another namespace, or that of the other end, means nothing here.
         if elsewhere || info.kind == "veth" {
             info.below = None;
         }
         Some(info)
     }
+}
+
+/// Number of a VLAN from what its driver says, unless it is one of another kind than 802.1Q.
+fn vlan(data: &[u8]) -> Option<u16> {
+    let (mut id, mut protocol) = (None, None);
+    for (kind, value) in attrs(data) {
+        match kind {
+            IFLA_VLAN_ID => id = u16_at(value, 0),
+            IFLA_VLAN_PROTOCOL => protocol = u16_at(value, 0),
+            _ => {}
+        }
+    }
+    id.filter(|_| protocol.is_none_or(|p| p == ETH_P_8021Q.to_be()))
 }
 
 /// The interface that the body of a link message is about.
@@ -178,6 +199,13 @@ impl LinkTable {
         false
     }
 
+    /// Address and number of the VLANs that stand on an interface. 802.1Q calls frames with the
+    /// number 0 untagged.
+    pub fn vlans_on(&self, index: u32) -> Vec<(MacAddr, Vid)> {
+        let on = self.iter().filter(|l| l.below == Some(index));
+        on.filter_map(|l| Some((l.mac, Vid::tagged(l.vlan.filter(|id| *id != 0)?)))).collect()
+    }
+
     /// All of them, by number.
     pub fn iter(&self) -> impl Iterator<Item = &LinkInfo> {
         self.by_index.values()
@@ -238,6 +266,11 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_PERM_ADDRESS: u16 = 54;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_VLAN_ID: u16 = 1;
+const IFLA_VLAN_PROTOCOL: u16 = 5;
+// linux/if_ether.h
+const ETH_P_8021Q: u16 = 0x8100;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 
 #[cfg(test)]
@@ -254,6 +287,28 @@ mod tests {
         let mut bytes = message.finish(0)[16..].to_vec();
         bytes[0] = family;
         bytes
+    }
+
+    #[test]
+    fn vlans_on_an_interface() {
+        let vlan = |index, id: u16, protocol: u16| {
+            let message = Message::link(RTM_NEWLINK, 0, index, IFF_UP, 0)
+                .text(IFLA_IFNAME, &format!("v{id}"))
+                .attr(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 9])
+                .attr(IFLA_LINK, &7u32.to_ne_bytes())
+                .nest(IFLA_LINKINFO, |m| {
+                    m.text(IFLA_INFO_KIND, "vlan").nest(IFLA_INFO_DATA, |m| {
+                        m.attr(IFLA_VLAN_ID, &id.to_ne_bytes()).attr(IFLA_VLAN_PROTOCOL, &protocol.to_be_bytes())
+                    })
+                });
+            message.finish(0)[16..].to_vec()
+        };
+        let mut table = LinkTable::default();
+        for (index, id, protocol) in [(20, 11, ETH_P_8021Q), (21, 12, 0x88a8), (22, 0, ETH_P_8021Q)] {
+            assert!(table.apply(RTM_NEWLINK, &vlan(index, id, protocol)));
+        }
+        assert_eq!(table.vlans_on(7), [(MacAddr([2, 0, 0, 0, 0, 9]), Vid::tagged(11))], "not the other kind, not 0");
+        assert_eq!(table.vlans_on(20), []);
     }
 
     #[test]

@@ -98,12 +98,16 @@ impl Host {
 
     /// What stands on the interface, if that is another thing than at the last call.
     pub(super) fn news(&mut self, table: &LinkTable) -> Option<HostInfo> {
-        let info = HostInfo { bridged: table.is_bridged(self.ifindex) };
+        let info = HostInfo { bridged: table.is_bridged(self.ifindex), vlans: table.vlans_on(self.ifindex) };
         if info == self.told {
             return None;
         }
         if info.bridged != self.told.bridged {
             tracing::info!(interface = self.name, bridged = info.bridged, "bridge around the mesh interface");
+        }
+        if info.vlans != self.told.vlans {
+            let vlans: Vec<u16> = info.vlans.iter().filter_map(|(_, vid)| vid.id()).collect();
+            tracing::info!(interface = self.name, ?vlans, "VLANs on the mesh interface");
         }
         self.told = info.clone();
         Some(info)

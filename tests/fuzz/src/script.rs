@@ -151,8 +151,15 @@ fn told(u: &mut Unstructured<'_>, link: LinkId) -> Result<Input> {
         1 => Input::Station(link, neighbor(u)?, Station::Gone),
         2 => Input::Station(link, neighbor(u)?, Station::Failed(u.arbitrary()?)),
         3 | 4 => Input::Station(link, neighbor(u)?, Station::Rate { expected: rate, tx_bitrate: Some(540) }),
-        _ => Input::Host(HostInfo { bridged: u.arbitrary()? }),
+        _ => Input::Host(HostInfo { bridged: u.arbitrary()?, vlans: vlans(u)? }),
     })
+}
+
+/// VLANs on the mesh interface, now and then with an address of somebody else.
+fn vlans(u: &mut Unstructured<'_>) -> Result<Vec<(MacAddr, Vid)>> {
+    let count = u.int_in_range(0..=3_u8)?;
+    let addr = if u.ratio(1, 4)? { station(u)? } else { HOST };
+    Ok((1..=count).map(|id| (addr, Vid::tagged(u16::from(id)))).collect())
 }
 
 /// A mesh address, our own among them.

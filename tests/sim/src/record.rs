@@ -10,7 +10,7 @@ use mesh_core::{
     Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, GatewayConfig, GatewayMode, HostInfo,
     Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
 };
-use packet::MacAddr;
+use packet::{MacAddr, Vid};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -137,6 +137,8 @@ enum Told {
     },
     Host {
         bridged: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        vlans: Vec<(String, u16)>,
     },
     Internet {
         online: bool,
@@ -494,7 +496,10 @@ impl Told {
             Input::LinkUse(link, bytes) => Self::LinkUse { link: link.0, bytes: *bytes },
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
             Input::Internet(online) => Self::Internet { online: *online },
-            Input::Host(host) => Self::Host { bridged: host.bridged },
+            Input::Host(host) => Self::Host {
+                bridged: host.bridged,
+                vlans: host.vlans.iter().map(|(addr, vid)| (addr.to_string(), vid.to_wire())).collect(),
+            },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
             Input::Flow(hop) => Self::Flow { link: hop.link.0, neigh: hop.neigh.to_string() },
@@ -546,7 +551,10 @@ impl Told {
             Self::LinkUse { link, bytes } => Input::LinkUse(LinkId(*link), *bytes),
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
             Self::Internet { online } => Input::Internet(*online),
-            Self::Host { bridged } => Input::Host(HostInfo { bridged: *bridged }),
+            Self::Host { bridged, vlans } => {
+                let vlans = vlans.iter().filter_map(|(addr, vid)| Some((mac(addr).ok()?, Vid::from_wire(*vid)?)));
+                Input::Host(HostInfo { bridged: *bridged, vlans: vlans.collect() })
+            }
             Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
             Self::Flow { link, neigh } => Input::Flow(NextHop { link: LinkId(*link), neigh: mac(neigh)? }),
@@ -655,7 +663,7 @@ mod tests {
                 },
             ),
             Input::LinkDown(LinkId(3)),
-            Input::Host(HostInfo { bridged: true }),
+            Input::Host(HostInfo { bridged: true, vlans: vec![(MacAddr([2; 6]), Vid::tagged(7))] }),
             Input::Internet(false),
             Input::Listeners(None),
             Input::Listeners(Some(Listeners {

@@ -7,7 +7,7 @@ use crate::counters::Drop;
 use crate::fib::{FibChange, LocalState};
 use crate::isolation::MARKS;
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use packet::consts::REASSEMBLED_BYTES;
 use packet::tvlv::tt::{Tt, TtChange, TtHeader, TtVlan, client, entry_crc, flags};
@@ -124,7 +124,9 @@ impl Local {
             self.mark(key, sync, out);
             return Ok(if was_pending || was_roam { Added::Back } else { Added::Known });
         }
-        let vlans = self.vlans.len() + usize::from(!self.vlans.contains_key(&key.1));
+        let mut fresh: BTreeSet<Vid> = self.events.keys().map(|(_, vid)| *vid).collect();
+        fresh.insert(key.1);
+        let vlans = self.vlans.len() + fresh.iter().filter(|vid| !self.vlans.contains_key(vid)).count();
         let size = ENVELOPE + Tt::len_of(vlans, self.entries.len() + 1);
         if !permanent
             && (self.entries.len() >= bounds.clients
@@ -158,6 +160,13 @@ impl Local {
         publish(key, Some(e.state()), out);
         self.events.insert(key, sync | client::DEL | if roaming { client::ROAM } else { 0 });
         Some(sync)
+    }
+
+    /// Makes a client permanent.
+    pub(crate) fn keep(&mut self, key: Key) {
+        if let Some(e) = self.entries.get_mut(&key) {
+            e.permanent = true;
+        }
     }
 
     /// True if the client is with us.

@@ -1,11 +1,13 @@
 //! The translation table: which client is behind which originator.
 //!
 //! [`local`] holds our own clients and what of them is announced, [`global`] everybody else's.
-//! `receive` follows announcements, `request` asks for and gives whole tables, `roam` handles
+//! `own` are the
+//! addresses of the node itself, `receive` follows announcements, `request` asks for and gives whole tables, `roam` handles
 //! clients that move. Source: protocol notes, "Translation table".
 
 pub(crate) mod global;
 pub(crate) mod local;
+mod own;
 mod receive;
 mod request;
 mod roam;

@@ -118,7 +118,7 @@ impl World {
     /// Bridges a node's mesh interface to a LAN, or takes it out.
     pub(crate) fn bridge(&mut self, i: usize, lan: Option<usize>) {
         self.nodes[i].lan = lan;
-        self.input(i, Input::Host(HostInfo { bridged: lan.is_some() }));
+        self.input(i, Input::Host(HostInfo { bridged: lan.is_some(), ..HostInfo::default() }));
     }
 
     /// New settings of a node.
