@@ -672,16 +672,17 @@ const COMMANDS: &[Command] = &[
             "transtable_local_json",
             "tlj",
             "transtable_global_json",
-            "dat_cache_json",
             "tgj",
+            "dat_cache_json",
+            "dcj",
             "bla_claim_json",
-            "cj",
+            "clj",
             "bla_backbone_json",
             "bbj",
         ],
         summary: "the bare lists that batctl's *_json commands print",
         about: "For scripts that were written for batctl: neighbors_json (nj), originators_json (oj), gateways_json (gwj), \
-                transtable_local_json (tlj), transtable_global_json (tgj), dat_cache_json (dcj), bla_claim_json (cj), bla_backbone_json (bbj), hardifs_json (hj) and mesh_json (mj) are \
+                transtable_local_json (tlj), transtable_global_json (tgj), dat_cache_json (dcj), bla_claim_json (clj), bla_backbone_json (bbj), hardifs_json (hj) and mesh_json (mj) are \
                 commands of their own too and print what batctl prints, without the envelope of --json.",
         operands: &[Operand {
             name: "LIST",

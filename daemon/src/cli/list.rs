@@ -194,7 +194,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "gateways_json" | "gwj" => Ask::Gateways,
         "transtable_local_json" | "tlj" | "transtable_global_json" | "tgj" => Ask::Clients,
         "dat_cache_json" | "dcj" => Ask::Dat,
-        "bla_claim_json" | "cj" | "bla_backbone_json" | "bbj" => Ask::Bla,
+        "bla_claim_json" | "clj" | "bla_backbone_json" | "bbj" => Ask::Bla,
         _ => return Err(UsageError::new(LISTS).into()),
     };
     let mut r = Client::connect(&super::socket(args)).await?.ask(question).await?;
@@ -209,7 +209,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "gateways_json" | "gwj" => serde_json::to_writer(&mut *out, &r.gateways)?,
         "originators_json" | "oj" => serde_json::to_writer(&mut *out, &r.originators)?,
         "dat_cache_json" | "dcj" => serde_json::to_writer(&mut *out, &r.dat_cache)?,
-        "bla_claim_json" | "cj" => serde_json::to_writer(&mut *out, &r.bla_claims)?,
+        "bla_claim_json" | "clj" => serde_json::to_writer(&mut *out, &r.bla_claims)?,
         "bla_backbone_json" | "bbj" => serde_json::to_writer(&mut *out, &r.bla_backbones)?,
         "transtable_local_json" | "tlj" => serde_json::to_writer(&mut *out, &r.local_clients)?,
         _ => serde_json::to_writer(&mut *out, &r.global_clients)?,

@@ -371,6 +371,9 @@ pub struct Originator {
 /// An originator that offers Internet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gateway {
+    /// System's index of the hard interface, missing without a way or when the interface just went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_ifindex: Option<u32>,
     /// Hard interface that the way leaves by, missing without a way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_ifname: Option<String>,

@@ -140,6 +140,7 @@ pub fn gateways(s: &NodeSnapshot) -> impl Iterator<Item = Gateway> + '_ {
     s.mesh.gateways.iter().map(|g| {
         let path = g.path.as_ref();
         Gateway {
+            hard_ifindex: path.and_then(|p| nix::net::if_::if_nametoindex(p.link_name.as_str()).ok()),
             hard_ifname: path.map(|p| p.link_name.clone()),
             orig_address: Mac(g.addr),
             best: g.selected,
