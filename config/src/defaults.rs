@@ -20,7 +20,7 @@ impl Default for Mesh {
             distributed_arp_table: true,
             bridge_loop_avoidance: true,
             wifi_clients: false,
-            multicast_forceflood: true,
+            multicast_forceflood: false,
             multicast_fanout: 16,
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),

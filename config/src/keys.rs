@@ -160,7 +160,7 @@ pub const KEYS: &[Key] = &[
         "multicast_forceflood",
         "true or false",
         |c| Some(c.mesh.multicast_forceflood.to_string()),
-        "Flood all multicast frames and ask for all of others. With false they go to those who listen; not yet proven among kernel nodes.",
+        "Flood all multicast frames of own clients. With false they go to those who listen.",
     ),
     node(
         "mesh",

@@ -26,7 +26,7 @@ fn every_setting() {
     assert!(!config.mesh.up && !config.mesh.aggregation && !config.mesh.fragmentation && !config.mesh.fast_start);
     assert!(config.mesh.wifi_clients && !config.mesh.distributed_arp_table);
     assert!(!config.mesh.bridge_loop_avoidance);
-    assert!(!config.mesh.multicast_forceflood);
+    assert!(config.mesh.multicast_forceflood);
     assert_eq!(config.mesh.multicast_fanout, 4);
     assert_eq!(config.mesh.hop_penalty, 15);
     assert_eq!(config.mesh.orig_interval, Duration::from_millis(2500));
@@ -87,7 +87,7 @@ fast_start = false
 distributed_arp_table = false
 bridge_loop_avoidance = false
 wifi_clients = true
-multicast_forceflood = false
+multicast_forceflood = true
 multicast_fanout = 4
 algorithm = "IV"
 state_dir = ""
@@ -179,7 +179,7 @@ fast_start = true
 distributed_arp_table = true
 bridge_loop_avoidance = true
 wifi_clients = false
-multicast_forceflood = true
+multicast_forceflood = false
 multicast_fanout = 16
 algorithm = \"auto\"
 elp_interval = \"500ms\"

@@ -213,7 +213,7 @@ impl MeshConfig {
             meter: true,
             bridge_loop_avoidance: true,
             gateway: GatewayConfig::default(),
-            multicast_forceflood: true,
+            multicast_forceflood: false,
             multicast_fanout: 16,
             caps: Caps::default(),
         }

@@ -146,7 +146,8 @@ pub struct OriginatorView {
     pub ttvn: u8,
     /// Number of its clients.
     pub clients: usize,
-    /// Multicast flags that it announces, `None` if it says nothing of multicast.
+    /// Multicast flags that it announces, with what they imply; `None` if it says nothing of
+    /// multicast.
     pub multicast: Option<u8>,
     /// It runs Meshwork.
     pub meshwork: bool,

@@ -3,6 +3,7 @@
 use crate::config::{Algorithm, Choice};
 use crate::fib::{NextHop, Table};
 use crate::mesh::Mesh;
+use crate::multicast::effective_flags;
 use crate::originator::Originator;
 use crate::snapshot::{
     GatewayView, GlobalClientView, LinkView, LocalClientView, NeighborView, OriginatorView, PathView, Snapshot,
@@ -104,7 +105,7 @@ impl Mesh {
             paths,
             ttvn: table.map_or(0, |t| t.ttvn),
             clients: table.map_or(0, |t| t.keys.len()),
-            multicast: o.features.multicast,
+            multicast: o.features.multicast.map(|_| effective_flags(&o.features)),
             meshwork: o.features.meshwork.is_some()
                 || self
                     .links

@@ -38,6 +38,7 @@ pub enum Id {
     Claims,
     Backbones,
     Gateways,
+    Multicast,
     Statistics,
     Ping,
     Traceroute,
@@ -433,6 +434,21 @@ const COMMANDS: &[Command] = &[
         ..NONE
     },
     Command {
+        id: Id::Multicast,
+        name: "multicast",
+        aliases: &["mf", "mcast_flags"],
+        summary: "who wants which multicast frames",
+        about: "One line for each node, in batctl's mcast_flags form. Frames for a group go to its listeners, which \
+                \"meshwork clients --multicast\" shows, and to nodes that want more: U all that listeners need not \
+                ask for, 4 and 6 all of IPv4 and IPv6, R4 and R6 all that a router would pass on. P marks a node that \
+                does not understand packets with a list of receivers; with one of them in the mesh there are copies \
+                instead. A node that says nothing (-) gets everything. Above the list: what this node wants, and \
+                what it knows of the bridge above its mesh interface. A bridge where nobody asks for listeners (no \
+                querier) wants everything.",
+        flags: &[TABLE, NAMES, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
         id: Id::Statistics,
         name: "statistics",
         aliases: &["s"],
@@ -679,10 +695,12 @@ const COMMANDS: &[Command] = &[
             "clj",
             "bla_backbone_json",
             "bbj",
+            "mcast_flags_json",
+            "mfj",
         ],
         summary: "the bare lists that batctl's *_json commands print",
         about: "For scripts that were written for batctl: neighbors_json (nj), originators_json (oj), gateways_json (gwj), \
-                transtable_local_json (tlj), transtable_global_json (tgj), dat_cache_json (dcj), bla_claim_json (clj), bla_backbone_json (bbj), hardifs_json (hj) and mesh_json (mj) are \
+                transtable_local_json (tlj), transtable_global_json (tgj), dat_cache_json (dcj), bla_claim_json (clj), bla_backbone_json (bbj), mcast_flags_json (mfj), hardifs_json (hj) and mesh_json (mj) are \
                 commands of their own too and print what batctl prints, without the envelope of --json.",
         operands: &[Operand {
             name: "LIST",
@@ -699,6 +717,7 @@ const COMMANDS: &[Command] = &[
                 "dat_cache_json",
                 "bla_claim_json",
                 "bla_backbone_json",
+                "mcast_flags_json",
             ]),
         }],
         flags: &[CONNECT, COMMON],

@@ -58,6 +58,7 @@ async fn ask(socket: &Path, id: Id) -> anyhow::Result<Response> {
         Id::Dat => Ask::Dat,
         Id::Claims | Id::Backbones => Ask::Bla,
         Id::Gateways => Ask::Gateways,
+        Id::Multicast => Ask::Multicast,
         Id::Statistics => Ask::Statistics,
         _ => Ask::Clients,
     };
@@ -95,6 +96,10 @@ fn text(args: &Args, r: &Response, names: &Names) -> Option<String> {
         Id::Gateways => {
             let is_v = node.algo_name == "BATMAN_V";
             Some(head("") + &table::gateways(r.gateways.as_deref()?, is_v, names, header))
+        }
+        Id::Multicast => {
+            let own = if header { table::multicast(r.multicast.as_ref()?) } else { String::new() };
+            Some(head("") + &own + &table::mcast_flags(r.mcast_flags.as_deref()?, names, header))
         }
         Id::Interfaces => Some(table::interfaces(r.interfaces.as_deref()?)),
         Id::Dat => {
@@ -192,6 +197,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "neighbors_json" | "nj" => Ask::Neighbors,
         "originators_json" | "oj" => Ask::Originators,
         "gateways_json" | "gwj" => Ask::Gateways,
+        "mcast_flags_json" | "mfj" => Ask::Multicast,
         "transtable_local_json" | "tlj" | "transtable_global_json" | "tgj" => Ask::Clients,
         "dat_cache_json" | "dcj" => Ask::Dat,
         "bla_claim_json" | "clj" | "bla_backbone_json" | "bbj" => Ask::Bla,
@@ -207,6 +213,7 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "hardifs_json" | "hj" => serde_json::to_writer(&mut *out, &r.interfaces)?,
         "neighbors_json" | "nj" => serde_json::to_writer(&mut *out, &r.neighbors)?,
         "gateways_json" | "gwj" => serde_json::to_writer(&mut *out, &r.gateways)?,
+        "mcast_flags_json" | "mfj" => serde_json::to_writer(&mut *out, &r.mcast_flags)?,
         "originators_json" | "oj" => serde_json::to_writer(&mut *out, &r.originators)?,
         "dat_cache_json" | "dcj" => serde_json::to_writer(&mut *out, &r.dat_cache)?,
         "bla_claim_json" | "clj" => serde_json::to_writer(&mut *out, &r.bla_claims)?,
@@ -218,4 +225,5 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
 }
 
 const LISTS: &str = "which list? There are: mesh_json, hardifs_json, neighbors_json, originators_json, gateways_json, \
-                     transtable_local_json, transtable_global_json, dat_cache_json, bla_claim_json, bla_backbone_json";
+                     transtable_local_json, transtable_global_json, dat_cache_json, bla_claim_json, bla_backbone_json, \
+                     mcast_flags_json";

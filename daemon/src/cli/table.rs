@@ -2,8 +2,8 @@
 
 use super::names::Names;
 use crate::control::protocol::{
-    BlaBackbone, BlaClaim, ClientFlags, DatEntry, Gateway, GlobalClient, Interface, LocalClient, Mac, NdEntry,
-    Neighbor, Node, Originator, Statistics,
+    BlaBackbone, BlaClaim, ClientFlags, DatEntry, Gateway, GlobalClient, Interface, LocalClient, Mac, McastFlags,
+    McastOriginator, Multicast, NdEntry, Neighbor, Node, Originator, Statistics,
 };
 use mesh_core::{Count, Drop};
 use std::fmt::Write;
@@ -102,6 +102,62 @@ pub fn gateways(list: &[Gateway], is_v: bool, names: &Names, header: bool) -> St
         );
     }
     out
+}
+
+/// What this node wants of multicast, and why.
+pub fn multicast(own: &Multicast) -> String {
+    let p = own.mcast_flags_priv;
+    let mark = |on: bool, mark: char| if p.bridged { if on { mark } else { '.' } } else { '?' };
+    let mut out = format!(
+        "Multicast flags (own flags: [{}])\n\
+         * Bridged [U]\t\t\t\t{}\n\
+         * No IGMP/MLD Querier [4/6]:\t\t{}/{}\n\
+         * Shadowing IGMP/MLD Querier [4/6]:\t{}/{}\n",
+        mcast_marks(own.mcast_flags),
+        if p.bridged { 'U' } else { '.' },
+        mark(!p.querier_ipv4_exists, '4'),
+        mark(!p.querier_ipv6_exists, '6'),
+        mark(p.querier_ipv4_shadowing, '4'),
+        mark(p.querier_ipv6_shadowing, '6'),
+    );
+    if own.listeners_unknown {
+        out.push_str("* Nobody can be asked who listens: everything is wanted\n");
+    }
+    if own.multicast_forceflood_enabled {
+        out.push_str("* Frames of own clients are flooded (multicast_forceflood)\n");
+    }
+    out.push_str("-------------------------------------------\n");
+    out
+}
+
+/// What other nodes want of multicast.
+pub fn mcast_flags(list: &[McastOriginator], names: &Names, header: bool) -> String {
+    let mut out = String::new();
+    if header {
+        out.push_str("       Originator Flags\n");
+    }
+    for o in list {
+        let _ = match o.mcast_flags {
+            Some(flags) => writeln!(out, "{:>17} [{}]", names.show(o.orig_address.0), mcast_marks(flags)),
+            None => writeln!(out, "{:>17} -", names.show(o.orig_address.0)),
+        };
+    }
+    out
+}
+
+/// A letter for whatever makes more frames go there; P stands where packets with a list of
+/// receivers are not understood.
+fn mcast_marks(f: McastFlags) -> String {
+    let mark = |on: bool, mark: &'static str| if on { mark } else { "." };
+    [
+        mark(f.all_unsnoopables, "U"),
+        mark(f.want_all_ipv4, "4"),
+        mark(f.want_all_ipv6, "6"),
+        if f.want_no_rtr_ipv4 { ". " } else { "R4" },
+        if f.want_no_rtr_ipv6 { ". " } else { "R6" },
+        mark(!f.have_mc_ptype_capa, "P"),
+    ]
+    .concat()
 }
 
 /// Down and up, given in units of 100 kbit/s, as batctl writes them.

@@ -52,6 +52,8 @@ pub enum Ask {
     Bla,
     /// [`Response::gateways`].
     Gateways,
+    /// [`Response::multicast`] and [`Response::mcast_flags`].
+    Multicast,
     /// [`Response::statistics`].
     Statistics,
     /// [`Response::translation`].
@@ -147,6 +149,12 @@ pub struct Response {
     /// Who offers Internet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateways: Option<Vec<Gateway>>,
+    /// What this node wants of multicast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multicast: Option<Multicast>,
+    /// What other nodes want of multicast; batctl's `mcast_flags_json`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mcast_flags: Option<Vec<McastOriginator>>,
     /// Counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<Statistics>,
@@ -271,8 +279,14 @@ pub struct MeshView {
     pub gw_withdrawn: bool,
     /// Taken off the transmit quality per hop.
     pub hop_penalty: u8,
+    /// What this node wants of multicast.
+    pub mcast_flags: McastFlags,
+    /// Why it wants that.
+    pub mcast_flags_priv: McastFlagsPriv,
     /// Multicast frames are flooded.
     pub multicast_forceflood_enabled: bool,
+    /// Most receivers of a multicast frame that get a copy each.
+    pub multicast_fanout: usize,
     /// Time between own OGMs in ms.
     pub orig_interval: u32,
     /// Extra link-sensing OGMs.
@@ -403,6 +417,71 @@ pub struct Gateway {
     /// The settings do not allow it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forbidden: bool,
+}
+
+/// What a node announces to want of multicast. Keys as in batctl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in batctl's answer too")]
+pub struct McastFlags {
+    /// All frames that listeners need not ask for.
+    pub all_unsnoopables: bool,
+    /// All frames of IPv4.
+    pub want_all_ipv4: bool,
+    /// All frames of IPv6.
+    pub want_all_ipv6: bool,
+    /// It has no multicast router of IPv4.
+    pub want_no_rtr_ipv4: bool,
+    /// It has no multicast router of IPv6.
+    pub want_no_rtr_ipv6: bool,
+    /// It passes on packets with a list of receivers.
+    #[serde(default)]
+    pub have_mc_ptype_capa: bool,
+    /// The byte on the wire.
+    pub raw: u32,
+}
+
+/// What this node knows of the bridge above its mesh interface. Keys as in batctl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in batctl's answer too")]
+pub struct McastFlagsPriv {
+    /// There is one.
+    pub bridged: bool,
+    /// Somebody makes IPv4 listeners there speak up.
+    pub querier_ipv4_exists: bool,
+    /// The same for IPv6.
+    pub querier_ipv6_exists: bool,
+    /// Reports of IPv4 listeners go another way and not by here.
+    pub querier_ipv4_shadowing: bool,
+    /// The same for IPv6.
+    pub querier_ipv6_shadowing: bool,
+    /// All of it as one number, from bit 0 on in this order.
+    pub raw: u32,
+}
+
+/// What this node wants of multicast, and how it sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Multicast {
+    /// What it announces.
+    pub mcast_flags: McastFlags,
+    /// Why.
+    pub mcast_flags_priv: McastFlagsPriv,
+    /// It cannot know who listens, and so asks for everything.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub listeners_unknown: bool,
+    /// It floods all multicast frames of its own clients.
+    pub multicast_forceflood_enabled: bool,
+    /// Most receivers of a frame that get a copy each.
+    pub multicast_fanout: usize,
+}
+
+/// What another node wants of multicast.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct McastOriginator {
+    /// Who.
+    pub orig_address: Mac,
+    /// Missing if it says nothing of multicast: then it gets everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcast_flags: Option<McastFlags>,
 }
 
 /// An own client.

@@ -154,6 +154,10 @@ impl Desk {
             Ask::Interfaces => line.list("interfaces", view::interfaces(&s, setup)).await?,
             Ask::Neighbors => line.list("neighbors", view::neighbors(&s)).await?,
             Ask::Gateways => line.list("gateways", view::gateways(&s)).await?,
+            Ask::Multicast => {
+                line.field("multicast", &view::multicast(&s, setup))?;
+                line.list("mcast_flags", view::mcast_flags(&s)).await?;
+            }
             Ask::Originators => line.list("originators", view::originators(&s)).await?,
             Ask::Clients => {
                 line.list("local_clients", view::local_clients(&s)).await?;

@@ -2,11 +2,12 @@
 
 use super::protocol::{
     AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, EchoView, EventView, Gateway, GlobalClient,
-    Interface, LocalClient, Mac, MeshView, NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView,
-    Translation,
+    Interface, LocalClient, Mac, McastFlags, McastFlagsPriv, McastOriginator, MeshView, Multicast, NdEntry, Neighbor,
+    Node, Originator, Statistics, Status, ThroughputView, Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
+use mesh_core::snapshot::{MulticastView, Querier};
 use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, GatewayMode, GatewayNews, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
@@ -64,7 +65,10 @@ pub fn mesh(s: &NodeSnapshot, setup: &RunSetup) -> MeshView {
         },
         gw_withdrawn: s.mesh.gateway_mode == GatewayMode::Server && s.mesh.gateway_announced.is_none(),
         hop_penalty: setup.mesh.hop_penalty,
+        mcast_flags: mcast_bits(s.mesh.multicast.flags),
+        mcast_flags_priv: mcast_priv(&s.mesh.multicast),
         multicast_forceflood_enabled: setup.mesh.multicast_forceflood,
+        multicast_fanout: setup.mesh.multicast_fanout,
         orig_interval: u32::try_from(msecs(setup.mesh.orig_interval)).unwrap_or(u32::MAX),
         fast_start_enabled: setup.mesh.fast_start,
     }
@@ -154,6 +158,53 @@ pub fn gateways(s: &NodeSnapshot) -> impl Iterator<Item = Gateway> + '_ {
             forbidden: !g.allowed,
         }
     })
+}
+
+/// What this node wants of multicast.
+pub fn multicast(s: &NodeSnapshot, setup: &RunSetup) -> Multicast {
+    Multicast {
+        mcast_flags: mcast_bits(s.mesh.multicast.flags),
+        mcast_flags_priv: mcast_priv(&s.mesh.multicast),
+        listeners_unknown: !s.mesh.multicast.known,
+        multicast_forceflood_enabled: setup.mesh.multicast_forceflood,
+        multicast_fanout: setup.mesh.multicast_fanout,
+    }
+}
+
+/// What others want of multicast.
+pub fn mcast_flags(s: &NodeSnapshot) -> impl Iterator<Item = McastOriginator> + '_ {
+    s.mesh
+        .originators
+        .iter()
+        .map(|o| McastOriginator { orig_address: Mac(o.addr), mcast_flags: o.multicast.map(mcast_bits) })
+}
+
+fn mcast_bits(byte: u8) -> McastFlags {
+    use packet::tvlv::mcast::flags;
+    let is = |bit: u8| byte & bit != 0;
+    McastFlags {
+        all_unsnoopables: is(flags::WANT_ALL_UNSNOOPABLES),
+        want_all_ipv4: is(flags::WANT_ALL_IPV4),
+        want_all_ipv6: is(flags::WANT_ALL_IPV6),
+        want_no_rtr_ipv4: is(flags::WANT_NO_RTR4),
+        want_no_rtr_ipv6: is(flags::WANT_NO_RTR6),
+        have_mc_ptype_capa: is(flags::HAVE_MC_PTYPE_CAPA),
+        raw: byte.into(),
+    }
+}
+
+fn mcast_priv(m: &MulticastView) -> McastFlagsPriv {
+    let exists = |querier: Querier| m.bridged && querier != Querier::Absent;
+    let shadowing = |querier: Querier| m.bridged && querier == Querier::Shadowing;
+    let bits = [m.bridged, exists(m.querier4), exists(m.querier6), shadowing(m.querier4), shadowing(m.querier6)];
+    McastFlagsPriv {
+        bridged: m.bridged,
+        querier_ipv4_exists: exists(m.querier4),
+        querier_ipv6_exists: exists(m.querier6),
+        querier_ipv4_shadowing: shadowing(m.querier4),
+        querier_ipv6_shadowing: shadowing(m.querier6),
+        raw: bits.iter().rev().fold(0, |raw, on| raw << 1 | u32::from(*on)),
+    }
 }
 
 /// Own clients.

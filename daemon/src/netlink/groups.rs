@@ -16,9 +16,10 @@ pub fn of(ifindex: u32) -> BTreeSet<IpAddr> {
 }
 
 /// Link-layer addresses that one interface lets in, for whatever reason: groups, but also what
-/// stands on the interface, such as a macvlan.
-pub fn addresses_of(ifindex: u32) -> BTreeSet<MacAddr> {
-    addresses(&read("net/dev_mcast"), ifindex)
+/// stands on the interface, such as a macvlan. `None` where the kernel lists nothing at all: then
+/// nobody can know who listens.
+pub fn addresses_of(ifindex: u32) -> Option<BTreeSet<MacAddr>> {
+    read_to_string("/proc/thread-self/net/dev_mcast").ok().map(|text| addresses(&text, ifindex))
 }
 
 /// Whether this machine routes multicast from and to an interface, for IPv4 and IPv6.

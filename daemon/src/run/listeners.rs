@@ -52,6 +52,7 @@ impl Watch {
     }
 
     fn find(&mut self, host: u32, watcher: &mut Watcher, now: Instant) -> Option<Listeners> {
+        let addresses = groups::addresses_of(host)?;
         match above(host, watcher.table()) {
             Above::Unknown => None,
             Above::Host(link) => {
@@ -59,7 +60,7 @@ impl Watch {
                 Some(Listeners {
                     bridged: false,
                     groups: groups::of(host),
-                    addresses: groups::addresses_of(host),
+                    addresses,
                     ipv4: Version { querier: Querier::Absent, router: router4 },
                     ipv6: Version { querier: Querier::Absent, router: router6 },
                 })

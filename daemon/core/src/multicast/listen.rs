@@ -93,8 +93,7 @@ impl Mesh {
     pub(crate) fn announce_listeners(&mut self, now: Instant) {
         let mut announced = Announced::default();
         let mut want = BTreeSet::new();
-        // Whoever floods what he sends also wants what others send.
-        if let Some(listeners) = self.multicast.listeners.as_ref().filter(|_| !self.cfg.multicast_forceflood) {
+        if let Some(listeners) = self.multicast.listeners.as_ref() {
             (announced.flags, want) = announcement(listeners);
         }
         let ours = |(&(addr, _), _): (&crate::tt::Key, &crate::tt::local::Entry)| is_group(addr).then_some(addr);
@@ -232,7 +231,8 @@ mod tests {
     fn groups_come_go_and_stay() {
         let now = Instant::from_micros(1_000_000);
         let mut cfg = MeshConfig::new(MacAddr([2, 0xba, 0, 0, 0, 1]));
-        cfg.multicast_forceflood = false;
+        // How own frames are sent has no part in what is asked for.
+        cfg.multicast_forceflood = true;
         cfg.caps.local_clients = 3;
         let mut mesh = Mesh::new(cfg, 1, None, now);
         assert_eq!(mesh.multicast_flags(), 0x1e, "nobody said who listens");

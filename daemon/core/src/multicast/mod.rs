@@ -26,6 +26,7 @@ use listen::Announced;
 use packet::MacAddr;
 use packet::tvlv::mcast::{McastCapability, flags};
 use want::Wants;
+pub(crate) use want::effective_flags;
 use zerocopy::IntoBytes;
 
 /// Hard interfaces smaller than this cannot carry packet type 5, which is never cut.

@@ -26,7 +26,7 @@ pub(super) struct Wants {
 
 /// What an originator's containers mean. Wanting everything implies no router, so that nothing
 /// comes twice. Source: section 4.2.
-pub(super) fn effective_flags(features: &Features) -> u8 {
+pub(crate) fn effective_flags(features: &Features) -> u8 {
     let said = match (features.known, features.multicast) {
         (false, _) => UNHEARD,
         (true, None) => SILENT,
