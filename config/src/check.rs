@@ -14,6 +14,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Most protected clients.
+const MAX_PROTECTED: usize = 64;
+/// What a list of them looks like.
+const STATIONS: &str = "a list of at most 64 MAC addresses of stations, like [\"02:00:00:00:00:01\"]";
+
 /// The configuration that `file` and `overrides` say, or everything that is wrong with them.
 pub(crate) fn run(file: &Table, overrides: &Overrides) -> Result<Config, Vec<Problem>> {
     let mut checker = Checker { overrides, problems: Vec::new() };
@@ -85,6 +90,12 @@ impl<'a> Checker<'a> {
             bridge_loop_avoidance: s.flag("bridge_loop_avoidance").unwrap_or(d.bridge_loop_avoidance),
             wifi_clients: s.flag("wifi_clients").unwrap_or(d.wifi_clients),
             multicast_forceflood: s.flag("multicast_forceflood").unwrap_or(d.multicast_forceflood),
+            protected_clients: s
+                .read("protected_clients", STATIONS, |v| {
+                    let good = |w: String| w.parse::<MacAddr>().ok().filter(|mac| mac.is_unicast());
+                    words(v)?.into_iter().map(good).collect::<Option<Vec<_>>>().filter(|l| l.len() <= MAX_PROTECTED)
+                })
+                .unwrap_or(d.protected_clients),
             multicast_fanout: s
                 .number("multicast_fanout", 0..=256)
                 .and_then(|n| usize::try_from(n).ok())

@@ -57,6 +57,8 @@ pub struct Mesh {
     pub wifi_clients: bool,
     /// Flood all multicast frames.
     pub multicast_forceflood: bool,
+    /// Stations that no other node can take over.
+    pub protected_clients: Vec<MacAddr>,
     /// Most receivers that a multicast frame is sent to one by one.
     pub multicast_fanout: usize,
     /// Routing algorithm.

@@ -21,6 +21,7 @@ impl Default for Mesh {
             bridge_loop_avoidance: true,
             wifi_clients: false,
             multicast_forceflood: false,
+            protected_clients: Vec::new(),
             multicast_fanout: 16,
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),

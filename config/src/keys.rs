@@ -213,6 +213,13 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "protected_clients",
+        "list of MAC addresses",
+        |c| Some(list(&c.mesh.protected_clients)),
+        "Stations that are here or nowhere, like the site's router: no other node can take them over.",
+    ),
+    node(
+        "mesh",
         "throughput_meter",
         "true or false",
         |c| Some(c.mesh.throughput_meter.to_string()),

@@ -27,6 +27,7 @@ fn every_setting() {
     assert!(config.mesh.wifi_clients && !config.mesh.distributed_arp_table);
     assert!(!config.mesh.bridge_loop_avoidance);
     assert!(config.mesh.multicast_forceflood);
+    assert_eq!(config.mesh.protected_clients.len(), 1);
     assert_eq!(config.mesh.multicast_fanout, 4);
     assert_eq!(config.mesh.hop_penalty, 15);
     assert_eq!(config.mesh.orig_interval, Duration::from_millis(2500));
@@ -87,6 +88,7 @@ fast_start = false
 distributed_arp_table = false
 bridge_loop_avoidance = false
 wifi_clients = true
+protected_clients = ["02:00:00:00:00:07"]
 multicast_forceflood = true
 multicast_fanout = 4
 algorithm = "IV"
@@ -187,6 +189,7 @@ extensions = true
 bonding = false
 ap_isolation = false
 isolated_clients = false
+protected_clients = []
 throughput_meter = true
 state_dir = \"/var/lib/meshwork\"
 

@@ -399,6 +399,15 @@ impl Node {
             Event::LoopDetected { vid } => {
                 tracing::warn!(%vid, "LAN and mesh form a loop: a node that does not avoid loops joins them a second time");
             }
+            Event::AddressTwice { orig, neigh, .. } => {
+                tracing::warn!(%orig, %neigh, "two devices seem to speak in the name of one address: a copied MAC, a clone of a node, or somebody who pretends to be it");
+            }
+            Event::MetricImplausible { orig, neigh, .. } => {
+                tracing::warn!(%neigh, %orig, "a neighbor announces a better way than there can be; traffic may go to it that should not");
+            }
+            Event::ClientContested { client, vid, orig, refused } => {
+                tracing::warn!(%client, %vid, %orig, refused, "another node announces a client that is here: a loop, a copied MAC, or somebody who pretends to be it");
+            }
             Event::NoLink => tracing::warn!("no hard interface is left, the node is alone"),
             Event::Gateway(news) => gateway_news(news),
             Event::Echo(answer) => self.echoes.answer(answer, now),

@@ -68,6 +68,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
             bridge_loop_avoidance: mesh.bridge_loop_avoidance,
             gateway: gateway(&config.gateway),
             multicast_forceflood: mesh.multicast_forceflood,
+            protected_clients: mesh.protected_clients.clone(),
             multicast_fanout: mesh.multicast_fanout,
             caps: Caps {
                 originators: limits.originators,

@@ -269,6 +269,37 @@ pub enum Event {
         /// The VLAN.
         vid: Vid,
     },
+    /// Two devices seem to speak in the name of one hard interface, ours or another node's: its
+    /// messages are numbered in two ways at once. Said at most once in five minutes.
+    AddressTwice {
+        /// The interface's address.
+        orig: MacAddr,
+        /// Where the message that does not fit was heard.
+        link: LinkId,
+        /// The neighbour that it came from.
+        neigh: MacAddr,
+    },
+    /// A neighbour announces a better way than there can be. Said at most once in five minutes.
+    MetricImplausible {
+        /// Where the way is said to lead.
+        orig: MacAddr,
+        /// Where the neighbour is heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+    },
+    /// A client that is here is announced by another node, again and again. Said at most once in
+    /// five minutes.
+    ClientContested {
+        /// The client.
+        client: MacAddr,
+        /// Its VLAN.
+        vid: Vid,
+        /// The node that announces it.
+        orig: MacAddr,
+        /// The client is protected, so that nobody believed it.
+        refused: bool,
+    },
     /// A table is full and turns newcomers away; said at most once a minute per table.
     TableFull(&'static str),
     /// No hard interface is left; the node is alone.

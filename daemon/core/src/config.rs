@@ -87,6 +87,8 @@ pub struct MeshConfig {
     pub gateway: GatewayConfig,
     /// Flood all multicast frames, whoever wants them.
     pub multicast_forceflood: bool,
+    /// Stations that are here or nowhere: no other node can take them over.
+    pub protected_clients: alloc::vec::Vec<MacAddr>,
     /// Most receivers that a multicast frame is sent to one by one, where it cannot be sent as one
     /// packet with a list; beyond it is flooded.
     pub multicast_fanout: usize,
@@ -214,6 +216,7 @@ impl MeshConfig {
             bridge_loop_avoidance: true,
             gateway: GatewayConfig::default(),
             multicast_forceflood: false,
+            protected_clients: alloc::vec::Vec::new(),
             multicast_fanout: 16,
             caps: Caps::default(),
         }

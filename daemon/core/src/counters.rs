@@ -121,6 +121,10 @@ counted! {
         UnaskedResponse = "unasked_response",
         /// A roaming advertisement that we do not believe.
         BadRoam = "bad_roam",
+        /// A client that is not to be taken over by another node.
+        ProtectedClient = "protected_client",
+        /// A table answer that is not the table which was asked for.
+        WrongTable = "wrong_table",
         /// A record route list that is full.
         RecordRouteFull = "record_route_full",
         /// A message of the throughput meter that belongs to no test, or is none.

@@ -5,6 +5,7 @@ use crate::border::Output;
 use crate::client::{Arrival, Via};
 use crate::config::LinkId;
 use crate::counters::{Count, Drop};
+use crate::fib::Table;
 use crate::frame::Frame;
 use crate::link::Link;
 use crate::mesh::Mesh;
@@ -85,7 +86,8 @@ impl Mesh {
             return Err(Drop::Ttl);
         }
         let o = self.originators.get_mut(&orig).ok_or(Drop::UnknownOriginator)?;
-        match o.bcasts.take(seqno, now) {
+        let trusted = o.router(Table::Host).is_none_or(|hop| hop.neigh == neigh);
+        match o.bcasts.take(seqno, trusted, now) {
             Verdict::New => {}
             Verdict::Duplicate => return Err(Drop::Duplicate),
             Verdict::Protected => return Err(Drop::SeqnoProtected),
@@ -107,6 +109,10 @@ impl Mesh {
     /// Sends a broadcast packet out of every hard interface where it can be news. `from` is the
     /// originator and the neighbour that a foreign one came from.
     fn flood(&mut self, packet: &Frame, from: Option<(MacAddr, MacAddr)>, now: Instant) {
+        let copied = match from.and_then(|(orig, _)| self.originators.get_mut(&orig)) {
+            Some(o) => o.copies.take(now),
+            None => self.copies.take(now),
+        };
         let mut tx = Vec::new();
         for link in self.links.values() {
             if is_useless(link, from, |neigh| self.originator_of(neigh)) {
@@ -128,7 +134,7 @@ impl Mesh {
         }
         for (link, copies, frame) in tx {
             if copies > 1 {
-                if self.flood.repeats.len() < CAP {
+                if copied && self.flood.repeats.len() < CAP {
                     let repeat = Repeat { at: now + SPACING, link, left: copies - 1, frame: frame.clone() };
                     self.flood.repeats.push(repeat);
                 } else {

@@ -19,6 +19,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub(crate) mod alarm;
 pub(crate) mod auto;
 pub(crate) mod bla;
 pub(crate) mod bond;

@@ -36,6 +36,8 @@ pub(crate) struct Link {
     pub(crate) neighbors: BTreeMap<MacAddr, Neighbor>,
     /// How many more unknown neighbours may appear now.
     pub(crate) newcomers: Bucket,
+    /// Somebody else speaks in our name here.
+    pub(crate) twin: crate::alarm::Doubt,
     /// V: hellos, and OGMs waiting to leave here.
     pub(crate) v: crate::v::LinkState,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Neighbor {
     pub(crate) originators: Bucket,
     /// How many more messages about broken ways are taken from it now.
     pub(crate) news: Bucket,
+    /// It announces ways that cannot be.
+    pub(crate) doubt: crate::alarm::Doubt,
     /// Whether it is still there.
     pub(crate) life: crate::react::Life,
     /// V: its hellos and how fast the link to it is.
@@ -120,6 +124,7 @@ impl Link {
             fast: FastStart { remaining: 0, next: now, bursts: Bucket::new(BURSTS.0, BURSTS.1, now) },
             neighbors: BTreeMap::new(),
             newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
+            twin: crate::alarm::Doubt::default(),
             v: crate::v::LinkState::new(rng.next_u32(), now),
         };
         link.restart(mesh, rng, now);

@@ -16,7 +16,7 @@ use crate::iv::OgmQueue;
 use crate::link::{Bucket, Link, PURGE_AFTER};
 use crate::meter::Meters;
 use crate::multicast;
-use crate::originator::Originators;
+use crate::originator::{COPIES, Originators};
 use crate::rng::Rng;
 use crate::snoop::Snoop;
 use crate::time::{Duration, Instant};
@@ -77,11 +77,15 @@ pub struct Mesh {
     pub(crate) global: Global,
     pub(crate) requests: BTreeMap<MacAddr, Request>,
     pub(crate) roams: BTreeMap<Key, RoamLimit>,
+    /// Own clients that other nodes announce, and when people were told.
+    pub(crate) contested: BTreeMap<MacAddr, Instant>,
     pub(crate) flood: Flood,
     pub(crate) dat: dat::State,
     pub(crate) bla: Bla,
     pub(crate) multicast: multicast::State,
     pub(crate) bcast_seqno: u32,
+    /// How many more own floods are sent more than once now.
+    pub(crate) copies: Bucket,
     pub(crate) fragments: Reassembly,
     pub(crate) frag_seqno: u16,
     pub(crate) gateway: gateway::State,
@@ -132,11 +136,13 @@ impl Mesh {
             global: Global::new(config.caps.clients, config.caps.clients_per_originator),
             requests: BTreeMap::new(),
             roams: BTreeMap::new(),
+            contested: BTreeMap::new(),
             flood: Flood::default(),
             dat: dat::State::new(now),
             bla: Bla::default(),
             multicast: multicast::State::default(),
             bcast_seqno: first.bcast,
+            copies: Bucket::new(COPIES.0, COPIES.1, now),
             fragments: Reassembly::new(config.caps.fragment_bytes),
             frag_seqno: rng.next_u32() as u16,
             meters: Meters::new(now),

@@ -54,6 +54,7 @@ impl Mesh {
                 senses: Bucket::new(SENSES.0, SENSES.1, now),
                 originators: Bucket::new(burst, rate, now),
                 news: Bucket::new(NEWS.0, NEWS.1, now),
+                doubt: crate::alarm::Doubt::default(),
                 life: crate::react::Life { heard: now, ..Default::default() },
                 v: crate::v::NeighborState::default(),
             },

@@ -7,7 +7,7 @@
 
 use crate::config::LinkId;
 use crate::fib::{NextHop, Table};
-use crate::link::PURGE_AFTER;
+use crate::link::{Bucket, PURGE_AFTER};
 use crate::time::Instant;
 use crate::window::{ResetGuard, Stream, Watch, Window};
 use alloc::collections::BTreeMap;
@@ -16,6 +16,12 @@ use packet::MacAddr;
 
 /// Entries of the ring that smooths the transmit quality.
 const RING: usize = 5;
+/// Clients of others that an originator may take over at once, and per second after that: the
+/// clients of an access point that breaks down all come at once. Source: "Pitfalls" B 7.
+const ROAMS: (u32, u32) = (128, 16);
+/// Floods of one originator that are repeated on radios at once, and per second after that. What
+/// comes beyond is sent once, so that a storm takes a third of the air. Source: "Pitfalls" B 14.
+pub(crate) const COPIES: (u32, u32) = (256, 100);
 
 /// A routing table as an index: 0 for [`Table::Host`], 1 and up for the hard interfaces.
 pub(crate) const fn table_index(table: Table) -> usize {
@@ -34,6 +40,12 @@ pub(crate) struct Originator {
     /// TTL of the OGM that brought it.
     pub(crate) last_ttl: u8,
     pub(crate) guard: ResetGuard,
+    /// Its messages contradict each other.
+    pub(crate) doubt: crate::alarm::Doubt,
+    /// How many more roaming clients of others it may take over now.
+    pub(crate) roams: Bucket,
+    /// How many more of its floods are sent more than once now.
+    pub(crate) copies: Bucket,
     /// Those who brought its OGMs.
     pub(crate) ways: Vec<Way>,
     /// Chosen next hop per table, see [`table_index`].
@@ -199,6 +211,9 @@ impl Originator {
             last_seqno: None,
             last_ttl: 0,
             guard: ResetGuard::default(),
+            doubt: crate::alarm::Doubt::default(),
+            roams: Bucket::new(ROAMS.0, ROAMS.1, now),
+            copies: Bucket::new(COPIES.0, COPIES.1, now),
             ways: Vec::new(),
             routers: Vec::new(),
             bond: None,

@@ -8,6 +8,8 @@ pub const WINDOW: u32 = 64;
 const EXPECTED_RANGE: i32 = 65536;
 /// A restart is believed once in this time.
 const RESET_PROTECTION: Duration = Duration::from_secs(30);
+/// ... and once in this time where the sender is heard best: what is late is over by then.
+const RESET_AGAIN: Duration = Duration::from_secs(1);
 
 /// The signed distance from `from` to `to`, the short way round.
 pub const fn distance(from: u32, to: u32) -> i32 {
@@ -110,10 +112,12 @@ pub struct ResetGuard(Option<Instant>);
 impl ResetGuard {
     /// True if a jump by `diff` must not be believed now. Believing one starts the protection.
     pub fn refuses(&mut self, diff: i32, now: Instant) -> bool {
-        if !is_jump(diff) {
-            return false;
-        }
-        if self.0.is_some_and(|at| now.since(at) < RESET_PROTECTION) {
+        is_jump(diff) && self.refuses_for(RESET_PROTECTION, now)
+    }
+
+    /// True if the last jump was believed within this time. Believing one starts the protection.
+    fn refuses_for(&mut self, time: Duration, now: Instant) -> bool {
+        if self.0.is_some_and(|at| now.since(at) < time) {
             return true;
         }
         self.0 = Some(now);
@@ -127,6 +131,7 @@ pub struct Stream {
     last: u32,
     window: Window,
     guard: ResetGuard,
+    trusted: ResetGuard,
 }
 
 /// What a stream says about a number.
@@ -141,14 +146,23 @@ pub enum Verdict {
 }
 
 impl Stream {
-    /// Takes a number in.
-    pub fn take(&mut self, seqno: u32, now: Instant) -> Verdict {
+    /// Takes a number in. `trusted` says that it came from where the sender is heard best: there a
+    /// number far away is believed again soon, so that nobody elsewhere can lock the sender out.
+    pub fn take(&mut self, seqno: u32, trusted: bool, now: Instant) -> Verdict {
         let diff = distance(self.last, seqno);
         if diff <= 0 && self.window.has(diff.unsigned_abs()) {
             return Verdict::Duplicate;
         }
-        if self.guard.refuses(diff, now) {
-            return Verdict::Protected;
+        // The very first number has nothing to be compared with.
+        if self.window != Window::default() && diff.unsigned_abs() >= WINDOW {
+            let refused = if trusted {
+                self.trusted.refuses_for(RESET_AGAIN, now)
+            } else {
+                self.guard.refuses_for(RESET_PROTECTION, now)
+            };
+            if refused {
+                return Verdict::Protected;
+            }
         }
         if self.window.slide(diff, true) {
             self.last = seqno;
@@ -212,20 +226,45 @@ mod tests {
     fn one_restart_in_thirty_seconds() {
         let mut s = Stream::default();
         let t = |s: u64| Instant::from_micros(s * 1_000_000);
-        assert_eq!(s.take(5_000_000, t(1)), Verdict::New);
-        assert_eq!(s.take(5_000_000, t(1)), Verdict::Duplicate);
-        assert_eq!(s.take(5_000_003, t(1)), Verdict::New);
-        assert_eq!(s.take(5_000_001, t(1)), Verdict::New, "late, not old");
-        assert_eq!(s.take(2, t(2)), Verdict::Protected);
-        assert_eq!(s.take(2, t(32)), Verdict::New);
+        let mut take = |seqno, at| s.take(seqno, false, t(at));
+        assert_eq!(take(5_000_000, 1), Verdict::New);
+        assert_eq!(take(5_000_000, 1), Verdict::Duplicate);
+        assert_eq!(take(5_000_003, 1), Verdict::New);
+        assert_eq!(take(5_000_001, 1), Verdict::New, "late, not old");
+        assert_eq!(take(2, 2), Verdict::New, "it started again");
+        assert_eq!(take(5_000_004, 3), Verdict::Protected);
+        assert_eq!(take(7_000, 4), Verdict::Protected);
+        assert_eq!(take(5_000_004, 32), Verdict::New);
+    }
+
+    #[test]
+    fn nobody_elsewhere_locks_a_sender_out() {
+        let mut s = Stream::default();
+        let mut heard = 0;
+        for second in 0..300u32 {
+            let now = Instant::from_micros(u64::from(second) * 1_000_000);
+            s.take(second + 1000 * (second + 1), false, now);
+            let own = s.take(second, true, now + Duration::from_millis(500));
+            heard += u32::from(own == Verdict::New);
+        }
+        assert_eq!(heard, 300);
+    }
+
+    #[test]
+    fn late_copies_of_a_former_life_stay_out() {
+        let mut s = Stream::default();
+        let t = |ms: u64| Instant::from_micros(ms * 1000);
+        assert_eq!(s.take(9_000, true, t(0)), Verdict::New);
+        assert_eq!(s.take(2, true, t(10)), Verdict::New);
+        assert_eq!(s.take(9_001, true, t(20)), Verdict::Protected);
     }
 
     #[test]
     fn wraps() {
         let mut s = Stream::default();
         let now = Instant::ZERO;
-        s.take(u32::MAX, now);
-        assert_eq!(s.take(0, now), Verdict::New);
-        assert_eq!(s.take(u32::MAX, now), Verdict::Duplicate);
+        s.take(u32::MAX, true, now);
+        assert_eq!(s.take(0, true, now), Verdict::New);
+        assert_eq!(s.take(u32::MAX, true, now), Verdict::Duplicate);
     }
 }

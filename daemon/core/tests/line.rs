@@ -43,7 +43,7 @@ fn a_neighbour_with_the_other_algorithm_is_told_once() {
     let elp = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 9, 0x43, 5, 3, 15, 2, 0, 0, 0, 0, 9], &[0; 10]].concat();
     let mut told = 0;
     for _ in 0..3 {
-        let Node { mesh, side } = &mut c.nodes[0];
+        let Node { mesh, side, .. } = &mut c.nodes[0];
         let input = Input::LinkRx(LinkId(1), Frame::copy_of(&elp));
         drive(mesh, side, input, c.now, |e| told += usize::from(matches!(e, Event::OtherAlgorithm { .. })));
     }

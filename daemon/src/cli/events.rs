@@ -81,6 +81,19 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
             "our LAN{} and the mesh form a loop: a node that does not avoid loops joins them a second time",
             vlan()
         ),
+        "address_twice" => format!(
+            "two devices seem to speak in the name of {orig}; what does not fit came from {neigh} on {link}: a copied \
+             MAC, a clone of a node, or somebody who pretends to be it"
+        ),
+        "metric_implausible" => format!(
+            "neighbor {neigh} on {link} announces a better way to {orig} than there can be; traffic may go to it that \
+             should not"
+        ),
+        "client_contested" => format!(
+            "{orig} announces our client {client}{}{}: a loop, a copied MAC, or somebody who pretends to be it",
+            vlan(),
+            if e.refused == Some(true) { " and was not believed" } else { ", again and again" }
+        ),
         what if what.starts_with("gateway_") => gateway(e, &orig, &who(e.orig_before)),
         "no_link" => "no hard interface is left".to_owned(),
         other => other.to_owned(),
@@ -148,6 +161,10 @@ mod tests {
             (
                 r#"{"what":"gateway_new","at_msecs":0,"orig_address":"02:00:00:00:00:05","bandwidth_down":205,"bandwidth_up":50}"#,
                 "00:00:00.000 new gateway roof, 20.5/5.0 MBit",
+            ),
+            (
+                r#"{"what":"client_contested","at_msecs":0,"orig_address":"02:00:00:00:00:05","tt_address":"02:00:00:00:00:06","tt_vid":-1,"refused":true}"#,
+                "00:00:00.000 roof announces our client 02:00:00:00:00:06 and was not believed: a loop, a copied MAC, or somebody who pretends to be it",
             ),
             (r#"{"what":"from_the_future","at_msecs":0}"#, "00:00:00.000 from_the_future"),
         ] {

@@ -704,7 +704,8 @@ pub struct EventView {
     /// What: `neighbor_new`, `neighbor_gone`, `neighbor_silent`, `neighbor_back`,
     /// `originator_new`, `originator_gone`,
     /// `client_roamed`, `address_flip`, `other_algorithm`, `table_full`, `no_link`, `backbone_new`,
-    /// `backbone_gone`, `backbone_distrusted`, `loop_detected`, `other`.
+    /// `backbone_gone`, `backbone_distrusted`, `loop_detected`, `address_twice`,
+    /// `metric_implausible`, `client_contested`, `other`.
     pub what: String,
     /// Milliseconds since 1970.
     pub at_msecs: u64,
@@ -753,6 +754,9 @@ pub struct EventView {
     /// The old one was silent and is given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<bool>,
+    /// The other node's claim to a client was not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<bool>,
 }
 
 impl Response {

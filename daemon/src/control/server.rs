@@ -309,6 +309,8 @@ fn link_of(event: &Event) -> Option<LinkId> {
         | Event::NeighborGone { link, .. }
         | Event::NeighborSilent { link, .. }
         | Event::NeighborBack { link, .. }
+        | Event::AddressTwice { link, .. }
+        | Event::MetricImplausible { link, .. }
         | Event::OtherAlgorithm { link, .. } => Some(*link),
         Event::OriginatorNew(_)
         | Event::OriginatorGone(_)
@@ -322,6 +324,7 @@ fn link_of(event: &Event) -> Option<LinkId> {
         | Event::BackboneGone { .. }
         | Event::BackboneDistrusted { .. }
         | Event::LoopDetected { .. }
+        | Event::ClientContested { .. }
         | Event::AlgorithmChanged { .. }
         | Event::NoLink => None,
     }

@@ -384,6 +384,7 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         ip_address: None,
         old_tt_address: None,
         replaced: None,
+        refused: None,
     };
     let what = match event {
         Event::NeighborNew { link, neigh } => {
@@ -452,6 +453,22 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         Event::LoopDetected { vid: vlan } => {
             view.tt_vid = Some(vid(*vlan));
             "loop_detected"
+        }
+        Event::AddressTwice { orig, link, neigh } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            view.orig_address = Some(Mac(*orig));
+            "address_twice"
+        }
+        Event::MetricImplausible { orig, link, neigh } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            view.orig_address = Some(Mac(*orig));
+            "metric_implausible"
+        }
+        Event::ClientContested { client, vid: vlan, orig, refused } => {
+            (view.tt_address, view.tt_vid) = (Some(Mac(*client)), Some(vid(*vlan)));
+            view.orig_address = Some(Mac(*orig));
+            view.refused = Some(*refused);
+            "client_contested"
         }
         Event::Gateway(news) => gateway_news(news, &mut view),
         Event::NoLink => "no_link",

@@ -438,6 +438,8 @@ impl Settings {
             isolated_clients: self.isolated_clients,
             gateway: self.gateway.read()?,
             multicast_forceflood: self.multicast_forceflood,
+            // Recorded worlds have none.
+            protected_clients: Vec::new(),
             multicast_fanout: self.multicast_fanout,
             caps: Caps::default(),
             ..MeshConfig::new(mac(&self.host_mac)?)

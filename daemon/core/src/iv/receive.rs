@@ -60,11 +60,14 @@ impl Mesh {
         if packet.len() < OgmHeader::LEN {
             return Err(Drop::Short);
         }
+        let hop = NextHop { link, neigh: eth.src };
         if self.is_own(eth.src) {
+            for ogm in Ogms::new(packet) {
+                self.doubt_own_ogm(ogm.header.orig, ogm.header.seqno.get(), hop, now);
+            }
             return Err(Drop::OwnSource);
         }
         self.counters.frame(Count::MgmtRx, frame.len());
-        let hop = NextHop { link, neigh: eth.src };
         for ogm in Ogms::new(packet) {
             if let Err(why) = self.receive_ogm(hop, ogm, now) {
                 self.counters.drop(why);
@@ -77,6 +80,7 @@ impl Mesh {
         let h = ogm.header;
         if self.is_own(h.orig) {
             self.take_echo(hop, h);
+            self.doubt_own_ogm(h.orig, h.seqno.get(), hop, now);
             return Err(Drop::OwnOgm);
         }
         if self.is_own(h.prev_sender) {
@@ -104,6 +108,7 @@ impl Mesh {
             self.note_neighbor(hop, now)?;
         }
         if fresh {
+            self.doubt_primary(h.orig, hop.link, hop.neigh, now);
             self.note_primary(hop, h.orig);
         }
         if !direct && !self.relay_has_route(hop.neigh, Table::Host) {
@@ -111,6 +116,9 @@ impl Mesh {
         }
         self.note_originator(h.orig, hop, direct, now)?;
         let status = self.note_seqno(h, hop, now)?;
+        if !direct {
+            self.doubt_quality(h.orig, hop, h.tq, ttl, now);
+        }
         if direct {
             self.note_beat(hop, h.seqno.get(), None, now);
         }
@@ -183,11 +191,18 @@ impl Mesh {
     /// Moves the windows. Source: section 6, step 1.
     fn note_seqno(&mut self, h: &OgmHeader, hop: NextHop, now: Instant) -> Result<Status, Drop> {
         let seqno = h.seqno.get();
+        let steady = self.steady_hop(h.orig, now);
         let o = self.originators.get_mut(&h.orig).ok_or(Drop::UnknownOriginator)?;
         // The very first OGM has nothing to be compared with.
         let diff = o.last_seqno.map_or(WINDOW as i32, |last| distance(last, seqno));
-        if o.last_seqno.is_some() && o.guard.refuses(diff, now) {
-            return Err(Drop::SeqnoProtected);
+        if o.last_seqno.is_some() {
+            // A number far away says that the originator started again, or lost touch: the way that
+            // we use brings it too then. Source: "Pitfalls" B 3.
+            let elsewhere = diff.unsigned_abs() >= WINDOW && steady.is_some_and(|s| s != hop);
+            if elsewhere || o.guard.refuses(diff, now) {
+                self.doubt_numbers(h.orig, hop, now);
+                return Err(Drop::SeqnoProtected);
+            }
         }
         let first = o.last_seqno.is_none();
         o.way_mut(hop, WAYS, now);
@@ -216,6 +231,9 @@ impl Mesh {
             o.accepted = o.accepted.saturating_add(1);
         }
         o.last_seen = now;
+        if status == Status::New && self.is_far_behind(diff) {
+            self.doubt_numbers(h.orig, hop, now);
+        }
         Ok(status)
     }
 

@@ -17,6 +17,10 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 /// An old node announces that a client left within this time.
 const SETTLES: Duration = Duration::from_secs(3);
 
+/// The table of who says that a client came to it shows it within this time, or the client was
+/// never there. Source: "Pitfalls" B 7.
+const PROOF: Duration = Duration::from_secs(10);
+
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -28,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) temp: bool,
     roam_at: Instant,
     added_at: Instant,
+    /// Only a roaming advertisement says that the client is there.
+    unproven: Option<Unproven>,
     published: Option<ClientAt>,
     /// What the data plane was told of its marks.
     marked: u8,
@@ -38,6 +44,16 @@ impl Entry {
     pub(crate) fn marks(&self) -> u8 {
         self.at.iter().fold(0, |bits, at| bits | at.sync) & MARKS
     }
+}
+
+/// A roaming advertisement that its sender's table has to confirm.
+#[derive(Debug, Clone, Copy)]
+struct Unproven {
+    /// The sender.
+    orig: MacAddr,
+    since: Instant,
+    /// The client was ours before.
+    was_ours: bool,
 }
 
 /// One originator that serves a client.
@@ -157,13 +173,24 @@ impl Global {
                 e.roam = false;
             }
         } else {
-            let entry =
-                Entry { at: Vec::new(), roam: false, temp, roam_at: now, added_at: now, published: None, marked: 0 };
+            let entry = Entry {
+                at: Vec::new(),
+                roam: false,
+                temp,
+                roam_at: now,
+                added_at: now,
+                unproven: None,
+                published: None,
+                marked: 0,
+            };
             self.entries.insert(key, entry);
         }
         let sync = if group { 0 } else { flags & client::SYNC };
         self.list(key, At { orig, ttvn, sync });
         if let Some(e) = self.entries.get_mut(&key) {
+            if flags & client::ROAM == 0 && !temp && e.unproven.is_some_and(|u| u.orig == orig) {
+                e.unproven = None;
+            }
             // Only where nothing else was known: an existing entry just moves.
             e.roam = roam && created;
             e.roam_at = now;
@@ -264,6 +291,32 @@ impl Global {
             self.weigh(key);
             self.publish(key, metric, out);
         }
+    }
+
+    /// Notes that an advertisement brought the client to `orig`.
+    pub(crate) fn doubt(&mut self, key: Key, orig: MacAddr, was_ours: bool, now: Instant) {
+        if let Some(e) = self.entries.get_mut(&key).filter(|e| e.at.iter().any(|a| a.orig == orig)) {
+            // Who repeats the advertisement gains no time by it.
+            let since = e.unproven.filter(|u| u.orig == orig).map_or(now, |u| u.since);
+            let was_ours = was_ours || e.unproven.is_some_and(|u| u.was_ours);
+            e.unproven = Some(Unproven { orig, since, was_ours });
+        }
+    }
+
+    /// Forgets clients that an advertisement moved and no table confirmed. Returns those that were
+    /// ours before.
+    pub(crate) fn forget_unproven(
+        &mut self,
+        metric: Metric<'_>,
+        now: Instant,
+        out: &mut VecDeque<Output>,
+    ) -> Vec<(Key, MacAddr)> {
+        let old = |e: &Entry| e.unproven.filter(|u| now.since(u.since) >= PROOF);
+        let late: Vec<(Key, Unproven)> = self.entries.iter().filter_map(|(k, e)| Some((*k, old(e)?))).collect();
+        for (key, _) in &late {
+            self.forget(*key, metric, out);
+        }
+        late.into_iter().filter(|(_, u)| u.was_ours).map(|(key, u)| (key, u.orig)).collect()
     }
 
     /// Forgets clients that left or that were never announced.

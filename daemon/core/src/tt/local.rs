@@ -16,6 +16,12 @@ use zerocopy::IntoBytes;
 
 /// A client that is silent this long is removed.
 const TIMEOUT: Duration = Duration::from_secs(600);
+/// In a full table, who was heard for no longer than this ...
+const PASSING: Duration = Duration::from_secs(20);
+/// ... and is silent for this long gives way: so many at once, so often. Source: "Pitfalls" B 9.
+const PASSED: Duration = Duration::from_secs(60);
+const ROOM_AT_ONCE: usize = 16;
+const ROOM_EVERY: Duration = Duration::from_secs(1);
 /// A diff rides in this many OGMs after the first.
 const REPEAT: u8 = 3;
 /// Header of the packet that carries a whole table, and its container header.
@@ -24,6 +30,7 @@ const ENVELOPE: usize = 24;
 /// One own client.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
+    since: Instant,
     pub(crate) last_seen: Instant,
     /// Never aged out, never given away.
     pub(crate) permanent: bool,
@@ -65,6 +72,8 @@ pub(crate) struct Local {
     /// The last committed diff; empty if it was too long to be sent.
     changeset: Vec<TtChange>,
     repeat: u8,
+    /// When room was made last.
+    room_at: Instant,
     tvlv: Vec<u8>,
     /// The data plane wants to know how clients are marked.
     pub(crate) isolating: bool,
@@ -133,14 +142,36 @@ impl Local {
                 || vlans > bounds.vlans
                 || size > bounds.packet.min(REASSEMBLED_BYTES))
         {
+            self.make_room(now, out);
             return Err(Drop::LocalClientsFull);
         }
-        let entry = Entry { last_seen: now, permanent, new: true, pending: false, roam: false, sync };
+        let entry = Entry { since: now, last_seen: now, permanent, new: true, pending: false, roam: false, sync };
         self.entries.insert(key, entry);
         self.events.insert(key, sync);
         publish(key, Some(LocalState::Active), out);
         self.mark(key, sync, out);
         Ok(Added::New)
+    }
+
+    /// Gives up some who only passed by, so that a flood of invented clients does not keep real ones
+    /// out for as long as a silent client is kept. There is room after the next commit.
+    fn make_room(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        if now.since(self.room_at) < ROOM_EVERY {
+            return;
+        }
+        self.room_at = now;
+        let passed = |k: &Key, e: &Entry| {
+            !e.permanent
+                && !e.pending
+                && !is_group(k.0)
+                && e.last_seen.since(e.since) < PASSING
+                && now.since(e.last_seen) >= PASSED
+        };
+        let keys: Vec<Key> =
+            self.entries.iter().filter(|(k, e)| passed(k, e)).map(|(k, _)| *k).take(ROOM_AT_ONCE).collect();
+        for key in keys {
+            self.remove(key, false, out);
+        }
     }
 
     /// Removes a client; with `roaming` because it is with another node now. Permanent clients

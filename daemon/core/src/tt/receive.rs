@@ -2,6 +2,7 @@
 
 use super::global::Claim;
 use crate::border::Output;
+use crate::counters::Drop;
 use crate::fib::{FibChange, Table};
 use crate::mesh::Mesh;
 use crate::originator::Originators;
@@ -95,6 +96,11 @@ impl Mesh {
         if self.is_backbone_gateway(claim.orig, key.1) {
             return true;
         }
+        if self.cfg.protected_clients.contains(&key.0) {
+            self.counters.drop(Drop::ProtectedClient);
+            self.contested_client(key, claim.orig, true, now);
+            return true;
+        }
         if self.local.entries.get(&key).is_some_and(|e| if claim.temp { !e.new } else { false }) {
             return true;
         }
@@ -152,7 +158,13 @@ impl Mesh {
     /// Ages clients.
     pub(crate) fn age_clients(&mut self, now: Instant) {
         self.local.age(now, &mut self.out);
-        self.global.age(&metric(&self.originators, now), now, &mut self.out);
+        let metric = metric(&self.originators, now);
+        self.global.age(&metric, now, &mut self.out);
+        let back = self.global.forget_unproven(&metric, now, &mut self.out);
+        drop(metric);
+        for (key, orig) in back {
+            self.take_back(key, orig, now);
+        }
     }
 
     /// Chooses anew for clients whom several originators serve.

@@ -5,8 +5,9 @@ use crate::counters::{Count, Drop};
 use crate::fib::Table;
 use crate::mesh::Mesh;
 use crate::time::{Duration, Instant};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use packet::tvlv::tt::{Tt, TtChange, TtHeader, TtVlan, flags};
+use packet::tvlv::tt::{Tt, TtChange, TtHeader, TtVlan, client, entry_crc, flags};
 use packet::tvlv::{self, ContainerHeader, kind};
 use packet::unicast::UnicastTvlvHeader;
 use packet::{MacAddr, Vid};
@@ -26,7 +27,16 @@ pub(crate) struct Request {
     at: Instant,
     tries: u32,
     open: bool,
+    /// The version that was asked for, and its checksums.
+    ttvn: u8,
+    vlans: Vec<TtVlan>,
 }
+
+/// So many wrong tables are refused before one is taken as it is: its node may not agree with
+/// itself, and somebody must be able to talk to its clients.
+const WRONG: u32 = 3;
+/// An answer may be newer than the request by so many versions; the table changed meanwhile.
+const NEWER: u8 = 8;
 
 impl Mesh {
     /// Asks an originator for its table, or for the diff to the announced version.
@@ -52,7 +62,8 @@ impl Mesh {
         }
         if self.send_tvlv(orig, self.own_orig(), kind::TT, &value) {
             self.counters.add(Count::TtRequestTx, 1);
-            self.requests.insert(orig, Request { at: now, tries, open: true });
+            let (ttvn, vlans) = (tt.header.ttvn, tt.vlans.to_vec());
+            self.requests.insert(orig, Request { at: now, tries, open: true, ttvn, vlans });
         }
     }
 
@@ -115,6 +126,10 @@ impl Mesh {
     pub(crate) fn receive_tt_response(&mut self, src: MacAddr, tt: &Tt<'_>, now: Instant) -> Result<(), Drop> {
         match self.requests.get_mut(&src) {
             Some(r) if r.open => {
+                // The true answer may still come.
+                if r.tries <= WRONG && !answers(r, tt) {
+                    return Err(Drop::WrongTable);
+                }
                 r.open = false;
                 // Once per interval is enough if the answer helps; if not, the next try waits.
                 r.at = if r.tries < PATIENCE { now - RETRY } else { r.at };
@@ -123,8 +138,14 @@ impl Mesh {
         }
         self.counters.add(Count::TtResponseRx, 1);
         if tt.header.flags & flags::FULL != 0 {
+            let mut all = tt.changes.to_vec();
+            if all.len() >= self.global.cap_per_originator {
+                // Who was there before stays; newcomers may find no room. Source: "Pitfalls" B 9.
+                let known = &self.global.table_mut(src).keys;
+                all.sort_by_key(|c| !Vid::from_wire(c.vid.get()).is_some_and(|vid| known.contains(&(c.addr, vid))));
+            }
             self.forget_clients(src, true);
-            self.apply_changes(src, tt.changes, tt.header.ttvn, true, now);
+            self.apply_changes(src, &all, tt.header.ttvn, true, now);
             self.global.table_mut(src).last_diff.clear();
         } else {
             self.apply_changes(src, tt.changes, tt.header.ttvn, true, now);
@@ -152,4 +173,24 @@ impl Mesh {
         let known = &self.originators;
         self.requests.retain(|orig, _| known.contains_key(orig));
     }
+}
+
+/// True if a whole table is the one that was asked for, or one that agrees with itself and is newer
+/// than the request. What a diff leads to is seen when the next OGM tells its checksums.
+fn answers(asked: &Request, tt: &Tt<'_>) -> bool {
+    let newer = tt.header.ttvn.wrapping_sub(asked.ttvn);
+    if newer > NEWER {
+        return false;
+    }
+    if tt.header.flags & flags::FULL == 0 {
+        return true;
+    }
+    let vlans = if newer == 0 { asked.vlans.as_slice() } else { tt.vlans };
+    let mut sums: BTreeMap<u16, u32> = BTreeMap::new();
+    for c in tt.changes.iter().filter(|c| c.flags & client::DEL == 0) {
+        if let Some(vid) = Vid::from_wire(c.vid.get()) {
+            *sums.entry(vid.to_wire()).or_default() ^= entry_crc(c.addr, vid, c.flags & client::SYNC);
+        }
+    }
+    vlans.iter().all(|v| sums.remove(&v.vid.get()).unwrap_or(0) == v.crc.get()) && sums.values().all(|crc| *crc == 0)
 }

@@ -19,6 +19,12 @@ use zerocopy::IntoBytes;
 /// Advertisements for one client within [`LIMIT_TIME`].
 const LIMIT: u8 = 5;
 const LIMIT_TIME: Duration = Duration::from_secs(20);
+/// So many times within it nobody walks to and fro: somebody else has, or says to have, the client.
+const CONTESTED: u8 = 4;
+/// People are told of a client once in this time.
+const TOLD_AGAIN: Duration = Duration::from_secs(300);
+/// Clients that people are told of within that time.
+const CONTESTS: usize = 256;
 
 /// How often a client moved lately.
 #[derive(Debug)]
@@ -73,6 +79,9 @@ impl Mesh {
             return;
         }
         limit.count += 1;
+        if limit.count == CONTESTED {
+            self.contested_client(key, orig, false, now);
+        }
         let value = Roam { client: key.0, vid: key.1.to_wire().into() };
         if self.send_tvlv(orig, self.own_orig(), kind::ROAM, value.as_bytes()) {
             self.counters.add(Count::TtRoamAdvTx, 1);
@@ -88,10 +97,33 @@ impl Mesh {
         if !known || protected || !roam.client.is_unicast() {
             return Err(Drop::BadRoam);
         }
+        if !self.originators.get_mut(&src).is_some_and(|o| o.roams.take(now)) {
+            return Err(Drop::RateLimit);
+        }
         self.counters.add(Count::TtRoamAdvRx, 1);
+        let was_ours = self.local.serves(key);
         let ttvn = self.global.table_mut(src).ttvn.wrapping_add(1);
         self.add_client(Claim { key, orig: src, flags: client::ROAM, ttvn, temp: false }, now);
+        self.global.doubt(key, src, was_ours, now);
         Ok(())
+    }
+
+    /// Another node announces a client that is ours.
+    pub(super) fn contested_client(&mut self, key: Key, orig: MacAddr, refused: bool, now: Instant) {
+        let told = self.contested.get(&key.0).is_some_and(|&at| now.since(at) < TOLD_AGAIN);
+        if !told && self.contested.len() < CONTESTS {
+            self.contested.insert(key.0, now);
+            self.event(Event::ClientContested { client: key.0, vid: key.1, orig, refused });
+        }
+    }
+
+    /// A client of ours was said to be with another node, which never announced it: it is ours.
+    pub(super) fn take_back(&mut self, key: Key, orig: MacAddr, now: Instant) {
+        let bounds = self.local_bounds();
+        let sync = self.own_marks();
+        if self.local.add(key, false, sync, bounds, now, &mut self.out).is_ok() {
+            self.contested_client(key, orig, true, now);
+        }
     }
 
     /// Learns where a client is from a packet that names the originator which took it in
@@ -107,5 +139,6 @@ impl Mesh {
     /// Forgets how often clients moved.
     pub(crate) fn purge_roams(&mut self, now: Instant) {
         self.roams.retain(|_, r| now.since(r.since) < LIMIT_TIME);
+        self.contested.retain(|_, at| now.since(*at) < TOLD_AGAIN);
     }
 }

@@ -9,7 +9,7 @@ use crate::mesh::Mesh;
 use crate::neighbor::WAYS;
 use crate::originator::table_index;
 use crate::time::Instant;
-use crate::window::{distance, is_jump};
+use crate::window::{WINDOW, distance, is_jump};
 use packet::MacAddr;
 use packet::consts::TTL;
 use packet::eth::EthHeader;
@@ -33,11 +33,14 @@ impl Mesh {
         if packet.len() < Ogm2Header::LEN {
             return Err(Drop::Short);
         }
+        let hop = NextHop { link, neigh: eth.src };
         if self.is_own(eth.src) {
+            for ogm in Ogm2s::new(packet) {
+                self.doubt_own_ogm2(hop, ogm.header, now);
+            }
             return Err(Drop::OwnSource);
         }
         self.counters.frame(Count::MgmtRx, frame.len());
-        let hop = NextHop { link, neigh: eth.src };
         for ogm in Ogm2s::new(packet) {
             if let Err(why) = self.receive_ogm2(hop, ogm, now) {
                 self.counters.drop(why);
@@ -49,6 +52,7 @@ impl Mesh {
     fn receive_ogm2(&mut self, hop: NextHop, ogm: Ogm2<'_>, now: Instant) -> Result<(), Drop> {
         let h = ogm.header;
         if self.is_own(h.orig) {
+            self.doubt_own_ogm2(hop, h, now);
             return Err(Drop::OwnOgm);
         }
         if !h.orig.is_unicast() {
@@ -62,6 +66,10 @@ impl Mesh {
         let sender = neighbor.originator;
         let path = neighbor.v.rate.throughput().min(h.throughput.get());
         self.note_originator(h.orig, hop, sender == Some(h.orig), now)?;
+        if sender != Some(h.orig) {
+            self.doubt_throughput(h.orig, hop, h.throughput.get(), now);
+        }
+        let steady = self.steady_hop(h.orig, now);
         for i in 0..self.tables.len() {
             let Some(&table) = self.tables.get(i) else { break };
             if let Table::Link(out) = table
@@ -69,12 +77,19 @@ impl Mesh {
             {
                 continue;
             }
-            let done = self.process_ogm2(hop, &ogm, table, path, now);
+            let done = self.process_ogm2(hop, &ogm, table, path, steady, now);
             if table == Table::Host {
                 done?;
             }
         }
         Ok(())
+    }
+
+    /// An OGM in our name came from elsewhere.
+    fn doubt_own_ogm2(&mut self, hop: NextHop, h: &Ogm2Header, now: Instant) {
+        if h.orig == self.own_orig() {
+            self.doubt_own(h.orig, self.v.seqno, h.seqno.get(), hop, now);
+        }
     }
 
     /// True if nobody behind the interface can need the OGM.
@@ -94,6 +109,7 @@ impl Mesh {
         ogm: &Ogm2<'_>,
         table: Table,
         path: u32,
+        steady: Option<NextHop>,
         now: Instant,
     ) -> Result<(), Drop> {
         let h = ogm.header;
@@ -110,10 +126,20 @@ impl Mesh {
             None => true,
             Some(last) => {
                 let diff = distance(last, seqno);
-                if guard.refuses(diff, now) {
+                // As under IV: a number far away is believed where we hear the originator best.
+                let elsewhere = diff.unsigned_abs() >= WINDOW && steady.is_some_and(|s| s != hop);
+                if elsewhere || guard.refuses(diff, now) {
+                    if table == Table::Host {
+                        self.doubt_numbers(h.orig, hop, now);
+                    }
                     return Err(Drop::SeqnoProtected);
                 }
                 if diff < 0 && !is_jump(diff) {
+                    // Late, unless it is news to this neighbour too.
+                    let news = o.way(hop).and_then(|w| w.offers.get(i)).is_some_and(|f| distance(f.seqno, seqno) > 0);
+                    if table == Table::Host && news && self.is_far_behind(diff) {
+                        self.doubt_numbers(h.orig, hop, now);
+                    }
                     return Err(Drop::OldOgm);
                 }
                 diff != 0

@@ -3,20 +3,22 @@
 #![allow(unreachable_pub, reason = "shared by test programs")]
 
 use crate::side::Side;
-use mesh_core::{Duration, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh, MeshConfig, drive};
+use mesh_core::{Duration, Event, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh, MeshConfig, drive};
 use packet::MacAddr;
 
 pub struct Node {
     pub mesh: Mesh,
     pub side: Side,
+    pub events: Vec<Event>,
 }
 
 impl Node {
     pub fn input(&mut self, input: Input, now: Instant) {
         self.side.now = now;
-        drive(&mut self.mesh, &mut self.side, input, now, |_| {});
+        let events = &mut self.events;
+        drive(&mut self.mesh, &mut self.side, input, now, |e| events.push(e));
         while let Some(input) = self.side.wires.punted.pop_front() {
-            drive(&mut self.mesh, &mut self.side, input, now, |_| {});
+            drive(&mut self.mesh, &mut self.side, input, now, |e| events.push(e));
         }
         assert_eq!(self.mesh.broken_invariant(), None);
     }
@@ -53,7 +55,7 @@ impl Chain {
             let mut config = MeshConfig::new(host(i));
             tune(&mut config);
             let side = Side::new(i as u64, now);
-            chain.nodes.push(Node { mesh: Mesh::new(config, i as u64 + 1, None, now), side });
+            chain.nodes.push(Node { mesh: Mesh::new(config, i as u64 + 1, None, now), side, events: Vec::new() });
         }
         for i in 0..n {
             for side in 0..2 {

@@ -1,4 +1,5 @@
 //! Nodes on one radio channel, some of them on LANs with stations: a small world in virtual time.
+#![allow(dead_code, reason = "each test program uses a part")]
 
 use crate::side::Side;
 use mesh_core::{Duration, Event, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig, drive};
