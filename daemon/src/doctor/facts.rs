@@ -1,6 +1,7 @@
 //! What the doctor knows. Plain values, so that every finding can be tested from made-up ones.
 
 use crate::netlink::LinkTable;
+use crate::nl80211::Kind;
 use packet::MacAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -29,6 +30,8 @@ pub struct Facts {
     pub radios: BTreeSet<String>,
     /// Radios that are switched off, with "a switch on the device" or "software".
     pub switched_off: Vec<(String, &'static str)>,
+    /// Radios under the hard interfaces, as their drivers tell.
+    pub radio: Vec<Radio>,
     /// What was heard, one for each hard interface that was listened on.
     pub air: Vec<Air>,
     /// Hard interfaces that could not be listened on, with the reason.
@@ -211,6 +214,64 @@ pub struct Station {
     pub five: bool,
     /// Compat versions other than 15 that it spoke.
     pub versions: BTreeSet<u8>,
+}
+
+/// A radio under a hard interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Radio {
+    /// Name of the hard interface.
+    pub interface: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Name of its network, where the driver tells; it does not for meshes of 802.11s.
+    pub name: Option<String>,
+    /// Frequency of its channel in MHz, while it is in a network.
+    pub freq: Option<u32>,
+    /// It has a key for frames to everybody; `None` where that cannot be read.
+    pub keyed: Option<bool>,
+    /// Share of the time that its channel is busy, in percent, where the driver measures it.
+    pub busy_percent: Option<u8>,
+    /// Stations that it knows.
+    pub peers: Vec<Peer>,
+    /// What the configuration says of it.
+    pub plan: Option<RadioPlan>,
+    /// Meshes that it heard when it looked around; `None` if it did not.
+    pub in_reach: Option<Vec<InReach>>,
+}
+
+/// A station of a radio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub mac: MacAddr,
+    /// Frames pass.
+    pub established: bool,
+}
+
+/// What the configuration says of a radio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RadioPlan {
+    /// Name of the mesh.
+    pub name: String,
+    /// It is ad-hoc.
+    pub adhoc: bool,
+    /// Frequency of its channel in MHz.
+    pub freq: Option<u32>,
+    /// It has a passphrase.
+    pub secured: bool,
+}
+
+/// A mesh that a radio heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InReach {
+    /// Its name.
+    pub name: String,
+    /// It is ad-hoc.
+    pub adhoc: bool,
+    /// Frequency of its channel in MHz.
+    pub freq: u32,
+    /// It has a key.
+    pub secured: bool,
 }
 
 /// Packet filters.

@@ -9,6 +9,7 @@ pub mod cmd {
     pub const SET_INTERFACE: u8 = 6;
     pub const NEW_INTERFACE: u8 = 7;
     pub const DEL_INTERFACE: u8 = 8;
+    pub const GET_KEY: u8 = 9;
     pub const GET_STATION: u8 = 17;
     pub const NEW_STATION: u8 = 19;
     pub const DEL_STATION: u8 = 20;
@@ -35,6 +36,7 @@ pub mod attr {
     pub const IFNAME: u16 = 4;
     pub const IFTYPE: u16 = 5;
     pub const MAC: u16 = 6;
+    pub const KEY_IDX: u16 = 8;
     pub const BEACON_INTERVAL: u16 = 12;
     pub const STA_INFO: u16 = 21;
     pub const WIPHY_BANDS: u16 = 22;

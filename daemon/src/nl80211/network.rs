@@ -108,6 +108,25 @@ pub fn leave_adhoc(socket: &mut GenericSocket, ifindex: u32) -> io::Result<()> {
     socket.request(about(socket, cmd::LEAVE_IBSS, ifindex))
 }
 
+/// Whether an interface has a key for frames to everybody; `None` where that cannot be asked.
+pub fn has_key(socket: &mut GenericSocket, ifindex: u32) -> Option<bool> {
+    for number in 0..4u8 {
+        let message =
+            socket.message(cmd::GET_KEY).attr(attr::IFINDEX, &ifindex.to_ne_bytes()).attr(attr::KEY_IDX, &[number]);
+        let mut has = false;
+        match socket.ask(message, |_, _| has = true) {
+            Ok(()) if has => return Some(true),
+            Ok(()) => {}
+            Err(e) if e.raw_os_error() == Some(ENOENT) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(false)
+}
+
+/// No such key.
+const ENOENT: i32 = 2;
+
 fn about(socket: &GenericSocket, command: u8, ifindex: u32) -> Message {
     socket.message(command).attr(attr::IFINDEX, &ifindex.to_ne_bytes())
 }

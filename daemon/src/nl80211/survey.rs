@@ -25,6 +25,24 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Share of the time that somebody sent, 0 to 100; `None` where the driver does not measure it.
+    pub fn busy_percent(&self) -> Option<u8> {
+        let (active, busy) = (self.active_ms?, self.busy_ms?);
+        u8::try_from(busy.saturating_mul(100).checked_div(active)?.min(100)).ok()
+    }
+
+    /// What was measured since an earlier look at the same channel; all of it where the counters
+    /// began anew meanwhile.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let gone = |now: Option<u64>, then: Option<u64>| Some(now?.checked_sub(then?)?);
+        let active_ms = gone(self.active_ms, before.active_ms).filter(|ms| *ms > 0 && self.freq == before.freq);
+        match (active_ms, gone(self.busy_ms, before.busy_ms)) {
+            (Some(active), Some(busy)) => Self { active_ms: Some(active), busy_ms: Some(busy), ..*self },
+            _ => *self,
+        }
+    }
+
     /// Reads the attributes of a survey message.
     pub fn parse(attributes: &[u8]) -> Option<Self> {
         let mut read = Self::default();
@@ -80,5 +98,12 @@ mod tests {
         assert_eq!((read.freq, read.in_use, read.noise_dbm), (2437, true, Some(-92)));
         assert_eq!((read.active_ms, read.busy_ms, read.transmit_ms), (Some(1000), Some(250), None));
         assert_eq!(Survey::parse(&[]), None);
+        assert_eq!(read.busy_percent(), Some(25));
+        let later = Survey { active_ms: Some(1500), busy_ms: Some(700), ..read };
+        assert_eq!(later.since(&read).busy_percent(), Some(90));
+        assert_eq!(read.since(&later).busy_percent(), Some(25), "counted anew");
+        assert_eq!(read.since(&read).busy_percent(), Some(25), "nothing new");
+        assert_eq!(Survey { active_ms: None, ..read }.busy_percent(), None);
+        assert_eq!(Survey { active_ms: Some(0), ..read }.busy_percent(), None);
     }
 }

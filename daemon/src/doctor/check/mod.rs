@@ -4,6 +4,7 @@ mod air;
 mod interface;
 mod machine;
 mod node;
+mod radio;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ pub fn examine(facts: &Facts) -> Report {
     let mut report = Report::default();
     node::check(facts, &mut report);
     interface::check(facts, &mut report);
+    radio::check(facts, &mut report);
     air::check(facts, &mut report);
     machine::check(facts, &mut report);
     report.findings.sort_by_key(|f| std::cmp::Reverse(f.severity));

@@ -4,6 +4,7 @@ use super::super::facts::*;
 use super::super::finding::{Finding, Severity};
 use super::examine;
 use crate::netlink::{LinkInfo, LinkTable};
+use crate::nl80211::Kind;
 use packet::MacAddr;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -489,4 +490,51 @@ fn clock_and_memory() {
     let mut facts = healthy();
     facts.memory_available = Some(3 << 20);
     finds(&facts, "little_memory", Severity::Warning, "3072 KiB");
+}
+
+/// A mesh point called "lab" on channel 1 that knows nobody, and what it heard around.
+fn radio(in_reach: &[(&str, u32, bool)]) -> Radio {
+    let found = |(name, freq, secured): &(&str, u32, bool)| InReach {
+        name: (*name).to_owned(),
+        adhoc: false,
+        freq: *freq,
+        secured: *secured,
+    };
+    Radio {
+        interface: "wlan0".into(),
+        kind: Kind::MeshPoint,
+        name: None,
+        freq: Some(2412),
+        keyed: Some(false),
+        busy_percent: Some(10),
+        peers: Vec::new(),
+        plan: Some(RadioPlan { name: "lab".into(), adhoc: false, freq: Some(2412), secured: false }),
+        in_reach: Some(in_reach.iter().map(found).collect()),
+    }
+}
+
+#[test]
+fn why_a_radio_meets_nobody() {
+    let codes = |radio: Radio| {
+        let report = examine(&Facts { radio: vec![radio], ..healthy() });
+        report.findings.iter().map(|f| f.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(radio(&[("lab", 2412, false)])), [""; 0]);
+    assert_eq!(codes(radio(&[("lab", 2437, false), ("other", 2412, false)])), ["other_channel"]);
+    assert_eq!(codes(radio(&[("Lab", 2412, false)])), ["other_mesh_id"]);
+    assert_eq!(codes(radio(&[("lab", 2412, true)])), ["key"]);
+    assert_eq!(codes(radio(&[])), ["no_mesh_in_reach"]);
+    assert_eq!(codes(Radio { kind: Kind::AdHoc, ..radio(&[("lab", 2412, false)]) }), ["other_kind"]);
+    assert_eq!(codes(Radio { freq: None, ..radio(&[]) }), ["not_joined"]);
+    assert_eq!(codes(Radio { kind: Kind::Station, ..radio(&[]) }), ["radio_kind"]);
+    let peer = |established| Peer { mac: mac(7), established };
+    assert_eq!(codes(Radio { peers: vec![peer(false)], ..radio(&[]) }), ["peering"]);
+    assert_eq!(codes(Radio { peers: vec![peer(false), peer(true)], ..radio(&[]) }), [""; 0]);
+    assert_eq!(codes(Radio { in_reach: None, ..radio(&[]) }), [""; 0]);
+    assert_eq!(codes(Radio { busy_percent: Some(75), ..radio(&[("lab", 2412, false)]) }), ["channel_busy"]);
+    // Its name is not known: only others can be named.
+    assert_eq!(codes(Radio { plan: None, ..radio(&[("lab", 2437, false)]) }), ["other_mesh_id"]);
+    let report = examine(&Facts { radio: vec![radio(&[("lab", 2437, false)])], ..healthy() });
+    assert_eq!(report.findings[0].text, "The mesh \"lab\" is in reach on channel 6, but wlan0 is on channel 1.");
+    assert!(report.fine.iter().any(|f| f == "wlan0: mesh \"lab\", on channel 1, without a key, 0 stations"));
 }

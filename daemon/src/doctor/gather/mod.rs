@@ -5,6 +5,7 @@ mod firewall;
 mod listen;
 mod machine;
 mod node;
+mod radio;
 mod tally;
 
 use super::check;
@@ -38,7 +39,7 @@ pub struct Options {
 /// The kernel does not list its interfaces.
 pub async fn gather(options: &Options) -> anyhow::Result<Facts> {
     let links = LinkTable::dump(&mut RouteSocket::open()?).context("the kernel does not list its interfaces")?;
-    let config = read_config(options.config.as_deref());
+    let (config, settings) = read_config(options.config.as_deref());
     let mut visit = node::Visit::begin(&options.socket).await;
     let wanted = if !options.interfaces.is_empty() {
         options.interfaces.clone()
@@ -56,6 +57,7 @@ pub async fn gather(options: &Options) -> anyhow::Result<Facts> {
         listen::listen(&wanted, &links, options.listen, visit.running(), visit.listen()).await
     };
     let listened = if air.is_empty() { Duration::ZERO } else { began.elapsed() };
+    let radio = if visit.elsewhere() { Vec::new() } else { radio::read(&wanted, settings.as_ref()) };
     let node = visit.end().await;
     // What was there before may be gone after listening; the later look counts.
     let links = LinkTable::dump(&mut RouteSocket::open()?).unwrap_or(links);
@@ -67,6 +69,7 @@ pub async fn gather(options: &Options) -> anyhow::Result<Facts> {
         kernel: machine::kernel(),
         radios: wanted.iter().filter(|name| radio_below(sysfs, name).is_some()).cloned().collect(),
         switched_off: machine::switched_off(),
+        radio,
         air,
         deaf,
         firewall: firewall::read(&links),
@@ -89,17 +92,18 @@ fn guess(links: &LinkTable) -> Vec<String> {
     }
 }
 
-fn read_config(file: Option<&Path>) -> Config {
+fn read_config(file: Option<&Path>) -> (Config, Option<config::Config>) {
     let shown = file.unwrap_or(Path::new(config::DEFAULT_FILE));
     if file.is_none() && !shown.exists() {
-        return Config::Missing;
+        return (Config::Missing, None);
     }
     let file_name = shown.display().to_string();
     match config::Config::load(file, &Overrides::default()) {
         Ok(config) => {
-            Config::Good { file: file_name, interfaces: config.links.into_iter().map(|l| l.interface).collect() }
+            let interfaces = config.links.iter().map(|l| l.interface.clone()).collect();
+            (Config::Good { file: file_name, interfaces }, Some(config))
         }
-        Err(error) => Config::Bad { file: file_name, errors: error.to_string() },
+        Err(error) => (Config::Bad { file: file_name, errors: error.to_string() }, None),
     }
 }
 
