@@ -1,0 +1,14 @@
+//! Writes Meshwork's packages: .ipk and .apk for OpenWrt, .deb for Debian, the same bytes every time.
+//!
+//! Nothing but this program is needed: neither a package manager nor a build root.
+
+mod adb;
+pub mod apk;
+mod archive;
+pub mod deb;
+pub mod ipk;
+pub mod manifest;
+mod openwrt;
+pub mod package;
+pub mod sign;
+pub mod tree;
