@@ -17,6 +17,8 @@ pub enum Input {
     LinkUp(LinkId, LinkConfig),
     /// A hard interface is gone.
     LinkDown(LinkId),
+    /// A hard interface that stays in use lost its carrier: nobody there hears us now.
+    CarrierLost(LinkId),
     /// The speed of a wired hard interface, when it is first read and when it changed.
     LinkSpeed(LinkId, LinkSpeed),
     /// How many bytes a hard interface sent and received in the last second, of whatever kind.

@@ -179,6 +179,10 @@ impl Mesh {
                 self.link_down(id, now);
                 Ok(())
             }
+            Input::CarrierLost(id) => {
+                self.carrier_lost(id, now);
+                Ok(())
+            }
             Input::LinkSpeed(id, speed) => {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.v.speed = speed;

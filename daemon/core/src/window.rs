@@ -72,6 +72,8 @@ pub struct Watch {
 impl Watch {
     /// Numbers that count as lost before a window has watched for long: few samples prove little.
     const DOUBT: u32 = 6;
+    /// Numbers that tell nothing of what is usually lost.
+    const FEW: u32 = 8;
 
     /// See [`Window::slide`].
     pub fn slide(&mut self, diff: i32, mark: bool) {
@@ -90,6 +92,14 @@ impl Watch {
     /// How many numbers were noted, 0 to 64.
     pub const fn count(self) -> u8 {
         self.window.count()
+    }
+
+    /// One in how many numbers was missing before the newest `gap` ones, which are; `None` before
+    /// a few were watched.
+    pub fn loss_odds(self, gap: u32) -> Option<u32> {
+        let watched = u32::from(self.age).saturating_sub(gap);
+        let lost = watched.saturating_sub(u32::from(self.count()));
+        (watched >= Self::FEW).then_some((watched + 2) / (lost + 1))
     }
 
     /// How many of 64 will be noted, judged by those watched so far; [`Watch::count`] once 58 were.

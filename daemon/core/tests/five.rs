@@ -219,6 +219,33 @@ fn the_faster_way_wins_and_a_silent_one_is_left_after_five() {
 }
 
 #[test]
+fn a_way_that_always_loses_some_is_given_more_time() {
+    // One in `keep` OGMs does not come by the way in use.
+    let missed_before_left = |keep: u32| {
+        let mut n = Node::new(false);
+        n.elp(LEFT, 1, 1);
+        n.elp(RIGHT, 2, 1);
+        n.ogm(RIGHT, 2, 9, 99, 500);
+        for seqno in 100..160 {
+            if seqno % keep != 1 {
+                n.ogm(RIGHT, 2, 9, seqno, 500);
+            }
+            n.ogm(LEFT, 1, 9, seqno, 300);
+            assert_eq!(n.next_hop(9).unwrap().0, mac(2), "{seqno}");
+        }
+        let last = (100..160).rev().find(|seqno| seqno % keep != 1).unwrap();
+        for seqno in 160.. {
+            n.ogm(LEFT, 1, 9, seqno, 300);
+            if n.next_hop(9).unwrap().0 == mac(1) {
+                return seqno - last;
+            }
+        }
+        unreachable!("an endless range")
+    };
+    assert_eq!([64, 4, 2].map(missed_before_left), [5, 6, 8]);
+}
+
+#[test]
 fn numbers_from_nowhere_are_believed_once_in_30_s() {
     let mut n = Node::new(false);
     n.elp(LEFT, 1, 1);

@@ -27,6 +27,8 @@ struct Slot {
     id: LinkId,
     setup: LinkSetup,
     state: State,
+    /// Whether the core takes it for connected.
+    carrier: bool,
     /// Number of the interface that was seen last under this name.
     seen: Option<u32>,
     /// Number of the interface that we set up, to be set down at the end.
@@ -80,6 +82,7 @@ impl Links {
                 id,
                 setup: setup.clone(),
                 state: State::Closed("it was not looked at yet".to_owned()),
+                carrier: true,
                 seen: None,
                 raised: None,
                 mtu_told: false,
@@ -211,6 +214,7 @@ impl Slot {
                 }
             }
         }
+        self.follow_carrier(link.carrier, inputs);
         if link.mtu < MTU_RECOMMENDED && !self.mtu_told && matches!(self.state, State::Open { .. }) {
             self.mtu_told = true;
             tracing::warn!(
@@ -218,6 +222,16 @@ impl Slot {
                 mtu = link.mtu,
                 "full-sized frames do not fit in one piece; where the hardware allows it, an MTU of 1532 is faster"
             );
+        }
+    }
+
+    /// An interface without a carrier stays open, as the kernel module keeps it: its address may be
+    /// the node's name, and some drivers never claim a carrier. But whoever was heard there is gone.
+    fn follow_carrier(&mut self, carrier: bool, inputs: &mut Vec<Input>) {
+        let had = std::mem::replace(&mut self.carrier, carrier);
+        if had && !carrier && matches!(self.state, State::Open { .. }) {
+            tracing::info!(link = self.setup.name, "hard interface lost its carrier");
+            inputs.push(Input::CarrierLost(self.id));
         }
     }
 

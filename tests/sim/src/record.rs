@@ -135,6 +135,9 @@ enum Told {
     LinkDown {
         link: u8,
     },
+    CarrierLost {
+        link: u8,
+    },
     Host {
         bridged: bool,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -497,6 +500,7 @@ impl Told {
             }
             Input::LinkUse(link, bytes) => Self::LinkUse { link: link.0, bytes: *bytes },
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
+            Input::CarrierLost(link) => Self::CarrierLost { link: link.0 },
             Input::Internet(online) => Self::Internet { online: *online },
             Input::Host(host) => Self::Host {
                 bridged: host.bridged,
@@ -552,6 +556,7 @@ impl Told {
             }
             Self::LinkUse { link, bytes } => Input::LinkUse(LinkId(*link), *bytes),
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
+            Self::CarrierLost { link } => Input::CarrierLost(LinkId(*link)),
             Self::Internet { online } => Input::Internet(*online),
             Self::Host { bridged, vlans } => {
                 let vlans = vlans.iter().filter_map(|(addr, vid)| Some((mac(addr).ok()?, Vid::from_wire(*vid)?)));
@@ -665,6 +670,7 @@ mod tests {
                 },
             ),
             Input::LinkDown(LinkId(3)),
+            Input::CarrierLost(LinkId(2)),
             Input::Host(HostInfo { bridged: true, vlans: vec![(MacAddr([2; 6]), Vid::tagged(7))] }),
             Input::Internet(false),
             Input::Listeners(None),

@@ -25,6 +25,11 @@ pub fn ring(n: usize) -> Graph {
     graph
 }
 
+/// Two ways from 0 to 3, by 1 and by 2.
+pub fn diamond() -> Graph {
+    Graph { n: 4, edges: vec![(0, 1), (0, 2), (1, 3), (2, 3)] }
+}
+
 /// Columns times rows, joined to the four nodes around (`grid4` of meshnet-lab).
 pub fn grid(columns: usize, rows: usize) -> Graph {
     let mut edges = Vec::new();

@@ -257,6 +257,17 @@ impl World {
         self.tell(node, input);
     }
 
+    /// Pulls the cable between two nodes: frames vanish, and both see that the carrier is gone.
+    pub fn unplug(&mut self, a: NodeId, b: NodeId) {
+        self.cut(a, b);
+        for (at, other) in [(a, b), (b, a)] {
+            for way in self.ways(at, other) {
+                let link = self.media[way.medium].station(way.from).link;
+                self.tell(at, Input::CarrierLost(link));
+            }
+        }
+    }
+
     /// Rewires a medium whose station numbers are the nodes' numbers: an edge is in reach both
     /// ways with this quality, everything else is not.
     pub fn rewire(&mut self, medium: MediumId, graph: &Graph, quality: Quality) {

@@ -28,6 +28,10 @@ const FORWARD_JITTER: Duration = Duration::from_millis(10);
 /// Ways that differ by no more than this are equally good: one late OGM moves a quality by as much.
 const TIE: u8 = 8;
 
+/// A way is left for one that is better by more than this. Averages over five OGMs waver by as much
+/// where links lose a fifth, and each change sends frames out of order.
+const STICK: u8 = 6;
+
 /// An originator's links rise during its first OGMs.
 const RISING: u32 = 24;
 
@@ -356,6 +360,10 @@ impl Mesh {
                 return;
             }
             if old_average > average || (old_average == average && self.echo_count(old) >= self.echo_count(hop)) {
+                return;
+            }
+            let settled = self.cfg.fast_start && !rising;
+            if settled && average - old_average <= STICK && !self.turns_back(table, old) && self.downhill(o, old) {
                 return;
             }
         }

@@ -67,20 +67,40 @@ impl Mesh {
 
     /// A hard interface goes down: all its neighbours are left.
     pub(crate) fn leave_link(&mut self, id: LinkId, now: Instant) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let hops: Vec<NextHop> = link.neighbors.keys().map(|mac| NextHop { link: id, neigh: *mac }).collect();
-        for n in link.neighbors.values_mut() {
-            n.life.dead = true;
-        }
-        let origs: Vec<MacAddr> = self.originators.keys().copied().collect();
-        let mut lost: Vec<MacAddr> = hops.iter().flat_map(|&hop| self.leave_ways(hop, &origs)).collect();
+        let mut lost = self.leave_neighbors(id);
         if self.primary == Some(id) {
             // Our name goes with it; nobody shall look for us under the old one.
             lost.push(self.own_orig());
         }
+        self.tell_lost(&lost, None, now);
+    }
+
+    /// The cable is out of a hard interface. Unlike one that goes down it keeps its tables, and the
+    /// node its name: the next frame over it brings its sender back. The kernel module does nothing.
+    pub(crate) fn carrier_lost(&mut self, id: LinkId, now: Instant) {
+        let Some(link) = self.links.get(&id) else { return };
+        let near: Vec<MacAddr> = link.neighbors.iter().filter(|(_, n)| !n.life.dead).map(|(mac, _)| *mac).collect();
+        let lost = self.leave_neighbors(id);
+        for neigh in near {
+            self.event(Event::NeighborSilent { link: id, neigh });
+        }
+        self.tell_lost(&lost, None, now);
+    }
+
+    /// Leaves all neighbours on a hard interface. Returns the originators that got lost, each once.
+    fn leave_neighbors(&mut self, id: LinkId) -> Vec<MacAddr> {
+        let Some(link) = self.links.get_mut(&id) else { return Vec::new() };
+        let hops: Vec<NextHop> = link.neighbors.keys().map(|mac| NextHop { link: id, neigh: *mac }).collect();
+        // All first, so that none is the other way of another one.
+        for n in link.neighbors.values_mut() {
+            n.life.dead = true;
+            n.life.prober.stop();
+        }
+        let origs: Vec<MacAddr> = self.originators.keys().copied().collect();
+        let mut lost: Vec<MacAddr> = hops.iter().flat_map(|&hop| self.leave_ways(hop, &origs)).collect();
         lost.sort_unstable();
         lost.dedup();
-        self.tell_lost(&lost, None, now);
+        lost
     }
 
     /// True if a neighbour was left and not heard since.

@@ -7,7 +7,8 @@ use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
 use crate::mesh::Mesh;
 use crate::neighbor::WAYS;
-use crate::originator::table_index;
+use crate::originator::{Way, table_index};
+use crate::react::{FRACTION, bits};
 use crate::time::Instant;
 use crate::window::{WINDOW, distance, is_jump};
 use packet::MacAddr;
@@ -16,8 +17,12 @@ use packet::eth::EthHeader;
 use packet::ogm2::{Ogm2, Ogm2Header, Ogm2s};
 use zerocopy::IntoBytes;
 
-/// A way with a worse throughput is taken over one that missed so many OGMs.
+/// A way with a worse throughput is taken over one that missed so many OGMs ...
 pub(super) const OUTDATED: i32 = 5;
+/// ... or up to so many, where what it loses anyway makes five in a row no surprise: they have to be
+/// rarer than one in 2^10.
+const OUTDATED_LOSSY: i32 = 8;
+const SURPRISE: u32 = 10 * FRACTION;
 /// Throughputs up to this are not halved any more.
 const HALVE_ABOVE: u32 = 10;
 /// The largest penalty.
@@ -158,6 +163,12 @@ impl Mesh {
         if let Some(offer) = way.offers.get_mut(i) {
             *offer = Offer { throughput, seqno };
         }
+        if table == Table::Host {
+            let diff = known.last.map_or(1, |last| distance(last, seqno));
+            for way in &mut o.ways {
+                way.heard.slide(diff, way.hop == hop);
+            }
+        }
         if table == Table::Host && newer {
             o.accepted = o.accepted.saturating_add(1);
             o.last_seqno = Some(seqno);
@@ -204,11 +215,21 @@ impl Mesh {
                 return;
             }
             let (new, old) = (offer(hop), offer(router));
-            if distance(old.seqno, new.seqno) < OUTDATED && new.throughput <= old.throughput {
+            let missed = distance(old.seqno, new.seqno);
+            let patience = o.way(router).map_or(OUTDATED, |way| self.patience(way, missed));
+            if missed < patience && new.throughput <= old.throughput {
                 return;
             }
         }
         self.set_route(orig, table, Some(hop));
+    }
+
+    /// OGMs that a way may miss before a worse one is taken; it has missed the newest `missed`.
+    fn patience(&self, way: &Way, missed: i32) -> i32 {
+        let odds = way.heard.loss_odds(missed.max(0).unsigned_abs()).filter(|_| self.cfg.fast_start);
+        let Some(odds) = odds else { return OUTDATED };
+        let each = bits(odds).max(1);
+        i32::try_from(SURPRISE.div_ceil(each)).unwrap_or(OUTDATED_LOSSY).clamp(OUTDATED, OUTDATED_LOSSY)
     }
 
     fn forward_ogm2(&mut self, hop: NextHop, ogm: &Ogm2<'_>, out: LinkId, throughput: u32, ttl: u8, now: Instant) {

@@ -5,11 +5,13 @@
 
 pub mod convergence;
 pub mod cut;
+pub mod cuts;
 pub mod distance;
 pub mod flood;
 pub mod fragments;
 pub mod hosts;
 pub mod loss;
+pub mod lossy;
 pub mod mobility;
 pub mod radio;
 pub mod restart;
@@ -34,9 +36,11 @@ pub const ALL: &[(&str, Maker)] = &[
     ("convergence", |seed| convergence::measure(seed).1),
     ("distance", |seed| distance::measure(seed).1),
     ("cut", |seed| cut::measure(seed).1),
+    ("cuts", |seed| cuts::measure(seed).1),
     ("roaming", |seed| roaming::measure(seed).1),
     ("restart", |seed| restart::measure(seed).1),
     ("loss", |seed| loss::measure(seed).1),
+    ("lossy", |seed| lossy::measure(seed).1),
     ("radio", |seed| radio::measure(seed).1),
     ("flood", |seed| flood::measure(seed).1),
     ("hosts", |seed| hosts::measure(seed).1),

@@ -1,7 +1,9 @@
 //! One test per table.
 
-use mesh_core::Duration;
-use sim::figures::{convergence, cut, distance, flood, fragments, hosts, loss, mobility, radio, restart, roaming};
+use mesh_core::{Algorithm, Duration};
+use sim::figures::{
+    convergence, cut, cuts, distance, flood, fragments, hosts, loss, lossy, mobility, radio, restart, roaming,
+};
 use sim::report::{Seed, seed};
 use sim::world::Memory;
 
@@ -63,6 +65,35 @@ fn traffic_finds_the_other_way_after_a_cut() {
         }
     }
     table.check("cut");
+}
+
+#[test]
+fn another_way_is_taken_within_a_second() {
+    let seed = Seed(seed());
+    let (cases, table) = cuts::measure(seed.0);
+    println!("{}", table.text());
+    for case in &cases {
+        assert!(case.faults.is_empty(), "{case:?}");
+        assert!(case.gaps.iter().all(|gap| *gap <= cuts::BAR), "{case:?}");
+        assert_eq!(case.loops, 0, "{case:?}");
+    }
+    table.check("cuts");
+}
+
+#[test]
+fn loss_is_not_taken_for_death() {
+    let seed = Seed(seed());
+    let (cases, table) = lossy::measure(seed.0);
+    println!("{}", table.text());
+    for case in &cases {
+        assert!(case.faults.is_empty(), "{case:?}");
+        let kernel = match case.algorithm {
+            Algorithm::Iv => lossy::KERNEL.0,
+            Algorithm::V => lossy::KERNEL.1,
+        };
+        assert!(case.changes <= kernel, "the kernel changes {kernel}: {case:?}");
+    }
+    table.check("lossy");
 }
 
 #[test]
