@@ -110,6 +110,7 @@ impl<'a> Checker<'a> {
                 .duration("elp_interval", Duration::from_millis(20)..=Duration::from_secs(60))
                 .unwrap_or(d.elp_interval),
             extensions: s.flag("extensions").unwrap_or(d.extensions),
+            verify_forwarding: s.flag("verify_forwarding").unwrap_or(d.verify_forwarding),
             bonding: s.flag("bonding").unwrap_or(d.bonding),
             ap_isolation: s.flag("ap_isolation").unwrap_or(d.ap_isolation),
             isolated_clients: s.flag("isolated_clients").unwrap_or(d.isolated_clients),

@@ -67,6 +67,8 @@ pub struct Mesh {
     pub elp_interval: Duration,
     /// Speak with other Meshwork nodes about what kernel nodes do not understand.
     pub extensions: bool,
+    /// Find neighbours that announce ways and do not forward.
+    pub verify_forwarding: bool,
     /// Use links that are about as good as the best one in turn.
     pub bonding: bool,
     /// Keep clients with the same mark apart.

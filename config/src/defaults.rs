@@ -26,6 +26,7 @@ impl Default for Mesh {
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),
             extensions: true,
+            verify_forwarding: true,
             bonding: false,
             ap_isolation: false,
             isolated_clients: false,

@@ -192,6 +192,13 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "verify_forwarding",
+        "true or false",
+        |c| Some(c.mesh.verify_forwarding.to_string()),
+        "Find neighbors that announce ways and do not forward: while frames flow, nodes beyond a neighbor are asked through it and another way. Needs extensions.",
+    ),
+    node(
+        "mesh",
         "bonding",
         "true or false",
         |c| Some(c.mesh.bonding.to_string()),

@@ -186,6 +186,7 @@ multicast_fanout = 16
 algorithm = \"auto\"
 elp_interval = \"500ms\"
 extensions = true
+verify_forwarding = true
 bonding = false
 ap_isolation = false
 isolated_clients = false

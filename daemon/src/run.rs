@@ -378,6 +378,13 @@ impl Node {
                 tracing::info!(%neigh, "neighbor does not answer, other ways are used")
             }
             Event::NeighborBack { neigh, .. } => tracing::info!(%neigh, "neighbor heard again"),
+            Event::NotForwarding { neigh, orig, lost, other, other_asked, other_answered, .. } => {
+                tracing::warn!(
+                    %neigh, %orig, lost, %other, other_asked, other_answered,
+                    "neighbor does not forward what is for this node; its way there is taken for worse until it does"
+                );
+            }
+            Event::ForwardsAgain { neigh, orig, .. } => tracing::info!(%neigh, %orig, "neighbor forwards again"),
             Event::OriginatorNew(orig) => tracing::info!(%orig, "originator reachable"),
             Event::OriginatorGone(orig) => tracing::info!(%orig, "originator unreachable"),
             Event::ClientRoamed { client, to_us, .. } => tracing::debug!(%client, to_us, "client roamed"),

@@ -53,6 +53,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 config::Algorithm::V => Choice::Fixed(Algorithm::V),
             },
             extensions: mesh.extensions,
+            verify_forwarding: mesh.verify_forwarding,
             bonding: mesh.bonding,
             ap_isolation: mesh.ap_isolation,
             isolated_clients: mesh.isolated_clients,

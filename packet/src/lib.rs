@@ -60,6 +60,7 @@ pub mod pcap;
 pub mod pretty;
 pub mod tvlv;
 pub mod unicast;
+pub mod verify;
 
 pub use error::Error;
 pub use mac::{MacAddr, Vid};

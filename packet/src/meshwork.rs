@@ -31,9 +31,9 @@ pub mod say {
     /// "I have a way to these originators", with the metric that an OGM of mine would carry now:
     /// transmit quality under B.A.T.M.A.N. IV, throughput under V.
     pub const HAVE: u8 = 2;
-    /// A probe that wants an answer along the link it came in on.
+    /// "Do my frames reach you?" Never in a message of this type, see [`crate::verify`].
     pub const ASK: u8 = 3;
-    /// The answer to a probe.
+    /// "They do", the same way.
     pub const ANSWER: u8 = 4;
 }
 

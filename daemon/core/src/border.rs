@@ -32,8 +32,9 @@ pub enum Input {
     LinkRx(LinkId, Frame),
     /// A client frame from the mesh interface that the data plane left to the control side.
     HostRx(Frame),
-    /// A frame left for a neighbour that [`FibChange::Watch`] asked to watch.
-    Flow(NextHop),
+    /// A frame left for a neighbour that [`FibChange::Watch`] asked to watch, on its way to this
+    /// originator.
+    Flow(NextHop, MacAddr),
     /// Who listens to which multicast groups on this node's side; `None` where that cannot be
     /// known. Said at start and when it changed.
     Listeners(Option<Listeners>),
@@ -193,6 +194,33 @@ pub enum Event {
         link: LinkId,
         /// Its hard interface address.
         neigh: MacAddr,
+    },
+    /// Frames to an originator do not arrive through a neighbour although it announces a way and the
+    /// same originator is reached another way: its way is taken for worse until they do.
+    NotForwarding {
+        /// Where the neighbour is heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+        /// The originator beyond it.
+        orig: MacAddr,
+        /// Questions through it in a row, none of which was answered.
+        lost: u32,
+        /// The other way.
+        other: MacAddr,
+        /// Questions that went another way at the time ...
+        other_asked: u32,
+        /// ... and how many of them were answered.
+        other_answered: u32,
+    },
+    /// Frames to the originator arrive through the neighbour again.
+    ForwardsAgain {
+        /// Where it is heard.
+        link: LinkId,
+        /// Its hard interface address.
+        neigh: MacAddr,
+        /// The originator beyond it.
+        orig: MacAddr,
     },
     /// An originator got its first route.
     OriginatorNew(MacAddr),

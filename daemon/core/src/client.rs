@@ -75,6 +75,7 @@ impl Mesh {
         UnicastHeader::parse(packet).map_err(|_| Drop::Short)?;
         let arrival = Arrival { via: Via::Unicast, orig: None, neigh: eth.src, link };
         frame.pull_front(ETH_LEN + UnicastHeader::LEN);
+        let Some(frame) = self.verify_from_mesh(frame, arrival, now)? else { return Ok(()) };
         self.deliver(frame, arrival, now)
     }
 

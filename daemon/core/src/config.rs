@@ -56,6 +56,8 @@ pub struct MeshConfig {
     /// Tell other Meshwork nodes what we are, in a container that kernel nodes carry unread. Without
     /// it nothing that only Meshwork nodes understand is sent, link sensing aside.
     pub extensions: bool,
+    /// Find neighbours that announce ways and do not forward. Needs `extensions`.
+    pub verify_forwarding: bool,
     /// V: time between two hellos (ELP) on an interface; at least 20 ms.
     pub elp_interval: Duration,
     /// Time between own OGMs; at least 40 ms.
@@ -201,6 +203,7 @@ impl MeshConfig {
             host_mac,
             algorithm: Choice::Fixed(Algorithm::Iv),
             extensions: true,
+            verify_forwarding: true,
             elp_interval: Duration::from_millis(500),
             orig_interval: Duration::from_millis(1000),
             hop_penalty: 30,

@@ -229,6 +229,16 @@ counted! {
         BlaRx = "bla_rx",
         /// Questions to silent neighbours while frames flow to them.
         ProbeTx = "probe_tx",
+        /// Questions sent through neighbours to originators beyond them.
+        VerifyTx = "verify_tx",
+        /// Their bytes.
+        VerifyTxBytes = "verify_tx_bytes",
+        /// Answers to them.
+        VerifyAnswerRx = "verify_answer_rx",
+        /// Answers given to such questions of others.
+        VerifyAnswerTx = "verify_answer_tx",
+        /// Ways found to carry nothing.
+        VerifyAccused = "verify_accused",
         /// Messages to Meshwork neighbours about broken ways.
         NewsTx = "news_tx",
         /// Such messages taken in.

@@ -73,6 +73,11 @@ impl Mesh {
             }
             msg_type::ECHO_REPLY if self.other_answered(header.orig, header.uid) => Ok(()),
             msg_type::ECHO_REPLY if self.take_probe_answer(header.uid, header.seqno.get(), now) => Ok(()),
+            msg_type::ECHO_REPLY
+                if self.take_verify_echo(frame.bytes().get(ETH_LEN..).unwrap_or_default(), header.orig, now) =>
+            {
+                Ok(())
+            }
             msg_type::ECHO_REPLY | msg_type::TTL_EXCEEDED => {
                 let packet = frame.bytes().get(ETH_LEN..).unwrap_or_default();
                 self.event(Event::Echo(EchoAnswer {

@@ -53,6 +53,7 @@ pub mod time;
 pub(crate) mod tt;
 pub(crate) mod tvlvs;
 pub(crate) mod v;
+pub(crate) mod verify;
 pub(crate) mod view;
 pub mod window;
 

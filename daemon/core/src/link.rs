@@ -60,6 +60,8 @@ pub(crate) struct Neighbor {
     pub(crate) news: Bucket,
     /// It announces ways that cannot be.
     pub(crate) doubt: crate::alarm::Doubt,
+    /// How many more questions that come through it are answered now, see `verify`.
+    pub(crate) questions: Bucket,
     /// Whether it is still there.
     pub(crate) life: crate::react::Life,
     /// V: its hellos and how fast the link to it is.

@@ -103,6 +103,8 @@ pub struct Mesh {
     pub(crate) orphans: BTreeMap<MacAddr, u8>,
     /// Ways that broke a moment ago.
     pub(crate) losses: crate::react::Losses,
+    /// Whether neighbours forward what they announce ways for.
+    pub(crate) verify: crate::verify::State,
     pub(crate) probe_seqno: u16,
     /// When a neighbour has to be looked at, see `react::probe`.
     pub(crate) probe_next: Instant,
@@ -156,6 +158,7 @@ impl Mesh {
             told_full: BTreeMap::new(),
             orphans: BTreeMap::new(),
             losses: crate::react::Losses::default(),
+            verify: crate::verify::State::new(seed),
             probe_seqno: 0,
             probe_next: Instant::FAR_FUTURE,
             cfg: config,
@@ -210,8 +213,9 @@ impl Mesh {
                 self.host_changed(info, now);
                 Ok(())
             }
-            Input::Flow(hop) => {
+            Input::Flow(hop, dest) => {
                 self.note_flow(hop, now);
+                self.note_flow_to(hop, dest, now);
                 Ok(())
             }
             Input::LinkRx(link, frame) => self.link_rx(link, frame, now),
@@ -255,7 +259,13 @@ impl Mesh {
             Algorithm::V => self.next_v_timer(),
         };
         let services = self.next_dat_timer().min(self.next_bla_timer()).min(self.next_meter_timer());
-        self.next_work.min(routing).min(flood).min(services).min(self.probe_next).min(self.losses.next())
+        self.next_work
+            .min(routing)
+            .min(flood)
+            .min(services)
+            .min(self.probe_next)
+            .min(self.losses.next())
+            .min(self.verify.next())
     }
 
     /// Sequence numbers to resume with after a restart; the shell persists them now and then and
@@ -286,6 +296,9 @@ impl Mesh {
         }
         if self.losses.next() <= now {
             self.run_losses(now);
+        }
+        if self.verify.next() <= now {
+            self.run_verify(now);
         }
         if self.next_work <= now {
             self.next_work = now + WORKER;
@@ -471,6 +484,7 @@ impl Mesh {
             self.refresh_bonds();
         }
         self.gateway_configured(&old, now);
+        self.verify_configured();
     }
 
     /// Tells the data plane which client frames our services want to see.

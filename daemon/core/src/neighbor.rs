@@ -20,6 +20,9 @@ const NEW_ORIGINATORS: (u32, u32) = (512, 32);
 const SENSES: (u32, u32) = (20, 11);
 /// Messages about broken ways taken from one neighbour at once, and per second after that.
 const NEWS: (u32, u32) = (64, 16);
+/// Questions whether frames arrive that are answered when they come through one neighbour, at once
+/// and per second after that: a node in doubt asks five in a second.
+const QUESTIONS: (u32, u32) = (100, 50);
 /// A client table outlives the last way to its node by so many runs of the worker, one a second:
 /// another way may be found.
 const ORPHAN: u8 = 3;
@@ -55,6 +58,7 @@ impl Mesh {
                 originators: Bucket::new(burst, rate, now),
                 news: Bucket::new(NEWS.0, NEWS.1, now),
                 doubt: crate::alarm::Doubt::default(),
+                questions: Bucket::new(QUESTIONS.0, QUESTIONS.1, now),
                 life: crate::react::Life { heard: now, ..Default::default() },
                 v: crate::v::NeighborState::default(),
             },

@@ -9,6 +9,7 @@ use crate::config::LinkId;
 use crate::fib::{NextHop, Table};
 use crate::link::{Bucket, PURGE_AFTER};
 use crate::time::Instant;
+use crate::verify::lessened;
 use crate::window::{ResetGuard, Stream, Watch, Window};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -96,6 +97,9 @@ pub(crate) struct Way {
     qualities: Vec<Quality>,
     /// V: what it announced, per table.
     pub(crate) offers: Vec<crate::v::Offer>,
+    /// What is left of the metric of a way that does not carry what it promises, in sixteenths;
+    /// `None` for all. See `verify`.
+    pub(crate) share: Option<u8>,
 }
 
 /// Smoothed transmit quality in one table.
@@ -136,17 +140,20 @@ impl Way {
             announced: 0,
             qualities: Vec::new(),
             offers: Vec::new(),
+            share: None,
         }
     }
 
     /// Smoothed transmit quality in a table, 0 if unknown there.
     pub(crate) fn average(&self, table: Table) -> u8 {
-        self.qualities.get(table_index(table)).map_or(0, |q| q.average)
+        let average = self.qualities.get(table_index(table)).map_or(0, |q| q.average);
+        // Not more than before.
+        lessened(average.into(), self.share) as u8
     }
 
     /// V: throughput of the way in a table, in units of 100 kbit/s, 0 if unknown there.
     pub(crate) fn throughput(&self, table: Table) -> u32 {
-        self.offers.get(table_index(table)).map_or(0, |o| o.throughput)
+        lessened(self.offers.get(table_index(table)).map_or(0, |o| o.throughput), self.share)
     }
 
     /// How good the way is in a table, more is better, 0 if unknown: transmit quality under IV,

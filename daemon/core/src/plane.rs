@@ -16,7 +16,7 @@ use packet::consts::{ETH_LEN, ETHERTYPE, TTL, VERSION, packet_type};
 use packet::eth::{ClientFrame, ETHERTYPE_ARP, EthHeader};
 use packet::frag::FragHeader;
 use packet::unicast::{Unicast4Header, UnicastHeader};
-use packet::{MacAddr, Vid};
+use packet::{MacAddr, Vid, verify};
 use zerocopy::IntoBytes;
 
 /// How often one frame of a busy own client goes to the control side, which ages clients after
@@ -33,9 +33,9 @@ pub trait PlaneSink {
     fn punt_link(&mut self, link: LinkId, frame: Frame);
     /// Give to the control side as [`crate::Input::HostRx`].
     fn punt_host(&mut self, frame: Frame);
-    /// A frame leaves for a watched neighbour; give it to the control side as
+    /// A frame to an originator leaves for a watched neighbour; give it to the control side as
     /// [`crate::Input::Flow`].
-    fn flow(&mut self, _next: NextHop) {}
+    fn flow(&mut self, _next: NextHop, _dest: MacAddr) {}
     /// The frame was dropped and counted; take its buffer back.
     fn recycle(&mut self, frame: Frame);
 }
@@ -245,7 +245,7 @@ impl Plane {
             return if head.dest == meant { Verdict::Forward(meant) } else { Verdict::Redirect(head.dest) };
         }
         let snoop = self.fib.snoop;
-        let group = inner.dst.is_multicast() && (snoop.groups || snoop.claims);
+        let group = inner.dst.is_multicast() && (snoop.groups || snoop.claims || inner.dst == verify::GROUP);
         let unclaimed = snoop.claims && !self.fib.use_claim(inner.src, inner.vid, now);
         if group || unclaimed || snoop.wants(&inner, frame) { Verdict::Punt } else { Verdict::Deliver }
     }
@@ -277,7 +277,7 @@ impl Plane {
         };
         let what = if kind == packet_type::FRAG { Count::FragFwd } else { Count::Forward };
         self.counters.frame(what, frame.len());
-        self.send(next, frame, sink);
+        self.send(next, dest, frame, sink);
     }
 
     /// Strips the mesh headers of a plain unicast packet and hands the client frame out.
@@ -312,16 +312,16 @@ impl Plane {
         if let Some(room) = bytes.get_mut(ETH_LEN..ETH_LEN + UnicastHeader::LEN) {
             room.copy_from_slice(head.as_bytes());
         }
-        self.send(next, frame, sink);
+        self.send(next, at.orig, frame, sink);
     }
 
     /// Puts the Ethernet header on and sends, in pieces if the link needs it. The frame has room
     /// for the Ethernet header in front of the packet.
-    fn send(&mut self, next: NextHop, mut frame: Frame, sink: &mut impl PlaneSink) {
+    fn send(&mut self, next: NextHop, dest: MacAddr, mut frame: Frame, sink: &mut impl PlaneSink) {
         let Some(port) = self.fib.link(next.link).copied() else { return self.discard(Drop::LinkDown, frame, sink) };
         if let Some(i) = self.watched.iter().position(|w| *w == next) {
             self.watched.swap_remove(i);
-            sink.flow(next);
+            sink.flow(next, dest);
         }
         let eth = EthHeader { dst: next.neigh, src: port.mac, ethertype: ETHERTYPE.into() };
         if let Some(room) = frame.bytes_mut().get_mut(..ETH_LEN) {

@@ -131,6 +131,28 @@ pub struct NeighborView {
     pub elp_interval: Duration,
     /// It runs Meshwork.
     pub meshwork: bool,
+    /// Originators that frames do not reach through it.
+    pub distrust: Vec<DistrustView>,
+}
+
+/// An originator that frames do not reach through a neighbour that announces a way there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DistrustView {
+    /// The originator.
+    pub orig: MacAddr,
+    /// Time since that was found.
+    pub since: Duration,
+    /// Questions through the neighbour in a row that were not answered then.
+    pub lost: u32,
+    /// The neighbour through which the same originator answered.
+    pub other: MacAddr,
+    /// Questions that went another way ...
+    pub other_asked: u32,
+    /// ... and how many of them were answered.
+    pub other_answered: u32,
+    /// How many of the last 16 questions through it were answered; its way is worth as many
+    /// sixteenths of its metric.
+    pub share: u8,
 }
 
 /// An originator.
@@ -168,6 +190,8 @@ pub struct PathView {
     pub throughput: u32,
     /// Packets go this way.
     pub best: bool,
+    /// Frames get lost beyond the neighbour: its metric is worth so many sixteenths of what it was.
+    pub share: Option<u8>,
 }
 
 /// Bridge loop avoidance.

@@ -76,6 +76,7 @@ impl Mesh {
                     rate_source: n.v.rate.source,
                     elp_interval: Duration::from_millis(u64::from(n.v.interval_ms)),
                     meshwork: self.runs_meshwork(hop),
+                    distrust: self.distrust_views(hop, now),
                 });
             }
         }
@@ -94,6 +95,7 @@ impl Mesh {
                 tq: w.average(Table::Host),
                 throughput: w.throughput(Table::Host),
                 best: best == Some(w.hop),
+                share: w.share,
             })
             .filter(|p| p.best || p.tq > 0 || p.throughput > 0)
             .collect();

@@ -45,6 +45,15 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
         "neighbor_gone" => format!("lost neighbor {neigh} on {link}"),
         "neighbor_silent" => format!("neighbor {neigh} on {link} does not answer, other ways are used"),
         "neighbor_back" => format!("neighbor {neigh} on {link} is heard again"),
+        "not_forwarding" => format!(
+            "neighbor {neigh} on {link} does not forward what is for {orig}: 0 of {} probes through it were answered, {} \
+             of {} through {}; its way there is taken for worse until it does",
+            e.lost.unwrap_or(0),
+            e.other_answered.unwrap_or(0),
+            e.other_asked.unwrap_or(0),
+            who(e.other_address)
+        ),
+        "forwards_again" => format!("neighbor {neigh} on {link} forwards what is for {orig} again"),
         "originator_new" => format!("new originator {orig}"),
         "originator_gone" => format!("lost originator {orig}"),
         "client_roamed" => {
@@ -129,6 +138,14 @@ mod tests {
             (
                 r#"{"what":"neighbor_new","at_msecs":3661007,"hard_ifname":"wlan0","neigh_address":"02:00:00:00:00:05"}"#,
                 "01:01:01.007 new neighbor roof on wlan0",
+            ),
+            (
+                r#"{"what":"not_forwarding","at_msecs":0,"hard_ifname":"wlan0","neigh_address":"02:00:00:00:00:05","orig_address":"02:00:00:00:00:07","lost":24,"other_address":"02:00:00:00:00:06","other_asked":24,"other_answered":23}"#,
+                "00:00:00.000 neighbor roof on wlan0 does not forward what is for 02:00:00:00:00:07: 0 of 24 probes through it were answered, 23 of 24 through 02:00:00:00:00:06; its way there is taken for worse until it does",
+            ),
+            (
+                r#"{"what":"forwards_again","at_msecs":0,"hard_ifname":"wlan0","neigh_address":"02:00:00:00:00:05","orig_address":"02:00:00:00:00:07"}"#,
+                "00:00:00.000 neighbor roof on wlan0 forwards what is for 02:00:00:00:00:07 again",
             ),
             (
                 r#"{"what":"client_roamed","at_msecs":0,"tt_address":"02:00:00:00:00:06","tt_vid":7,"to_us":true}"#,

@@ -40,7 +40,16 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     }
     for way in &ways {
         let mark = if way.best { '*' } else { ' ' };
-        writeln!(out, " {mark} {} over {}: {}", names.show(way.neigh_address.0), way.hard_ifname, metric(way))?;
+        let lessened = way.share.map_or_else(String::new, |share| {
+            format!(", {share} sixteenths of what it announces: frames get lost beyond it")
+        });
+        writeln!(
+            out,
+            " {mark} {} over {}: {}{lessened}",
+            names.show(way.neigh_address.0),
+            way.hard_ifname,
+            metric(way)
+        )?;
     }
     if let [best, next, ..] = ways.as_slice()
         && best.best
@@ -76,6 +85,13 @@ fn weaknesses(way: &Originator, neighbors: &[Neighbor], interfaces: &[Interface]
     if let Some(n) = hop {
         if n.throughput_source.as_deref() == Some("assumed") {
             weak.push("nobody knows how fast the link is (the driver gives no rate); 1 Mbit/s is assumed".to_owned());
+        }
+        if let Some(d) = n.distrusted.iter().find(|d| d.orig_address == way.orig_address) {
+            weak.push(format!(
+                "{} does not forward what is for this node: {} of the last 16 probes through it were answered; {} of {} \
+                 were through {} when that was found",
+                n.neigh_address, d.share, d.other_answered, d.other_asked, d.other_address
+            ));
         }
         if n.tq.is_some() && n.receive_count < 40 {
             weak.push(format!("we hear {} badly: {} of 64 messages", n.neigh_address, n.receive_count));
@@ -116,6 +132,15 @@ mod tests {
         let weak = weaknesses(&way, &[bad], &[link(1500)]);
         assert_eq!(weak.len(), 3, "{weak:?}");
         assert!(weak[1].contains("hears us badly") && weak[2].contains("1500"), "{weak:?}");
+        let hole = near(
+            r#""tq":255,"echo_count":64,"receive_count":64,"distrusted":[{"orig_address":"02:00:00:00:00:03",
+               "since_msecs":1,"lost":16,"other_address":"02:00:00:00:00:04","other_asked":17,"other_answered":16,"share":2}]"#,
+        );
+        let weak = weaknesses(&way, &[hole], &[link(1532)]);
+        assert!(
+            weak.len() == 1 && weak[0].contains("does not forward") && weak[0].contains("2 of the last 16"),
+            "{weak:?}"
+        );
         let blind = near(r#""throughput":1000,"throughput_source":"assumed","echo_count":0,"receive_count":0"#);
         assert!(weaknesses(&way, &[blind], &[link(1532)])[0].contains("driver gives no rate"));
     }

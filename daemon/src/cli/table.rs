@@ -45,6 +45,20 @@ pub fn neighbors(list: &[Neighbor], five: bool, names: &Names, header: bool) -> 
         };
         let originator = n.orig_address.map_or_else(|| "-".to_owned(), |m| names.show(m.0));
         let _ = writeln!(out, " {originator:>17}");
+        for d in &n.distrusted {
+            let _ = writeln!(
+                out,
+                "             does not forward what is for {} since {} s: 0 of {} probes answered, {} of {} through {}; {} of \
+                 the last 16",
+                names.show(d.orig_address.0),
+                d.since_msecs / 1000,
+                d.lost,
+                d.other_answered,
+                d.other_asked,
+                names.show(d.other_address.0),
+                d.share
+            );
+        }
     }
     out
 }

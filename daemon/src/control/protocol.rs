@@ -351,6 +351,28 @@ pub struct Neighbor {
     /// It runs Meshwork.
     #[serde(default, skip_serializing_if = "is_false")]
     pub meshwork: bool,
+    /// Nodes that frames do not reach through it although it announces a way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distrusted: Vec<Distrusted>,
+}
+
+/// A node that frames do not reach through a neighbour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Distrusted {
+    /// The node.
+    pub orig_address: Mac,
+    /// Time since that was found.
+    pub since_msecs: u64,
+    /// Questions through the neighbour in a row, none of them answered, that showed it.
+    pub lost: u32,
+    /// The neighbour through which the same node answered.
+    pub other_address: Mac,
+    /// Questions that went another way at the time ...
+    pub other_asked: u32,
+    /// ... and how many of them were answered.
+    pub other_answered: u32,
+    /// How many of the last 16 questions were answered; the way is worth as many sixteenths.
+    pub share: u8,
 }
 
 /// A way to an originator.
@@ -380,6 +402,9 @@ pub struct Originator {
     /// It runs Meshwork.
     #[serde(default, skip_serializing_if = "is_false")]
     pub meshwork: bool,
+    /// Frames get lost beyond the next hop: the metric is so many sixteenths of what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<u8>,
 }
 
 /// An originator that offers Internet.
@@ -702,6 +727,7 @@ pub struct ThroughputView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventView {
     /// What: `neighbor_new`, `neighbor_gone`, `neighbor_silent`, `neighbor_back`,
+    /// `not_forwarding`, `forwards_again`,
     /// `originator_new`, `originator_gone`,
     /// `client_roamed`, `address_flip`, `other_algorithm`, `table_full`, `no_link`, `backbone_new`,
     /// `backbone_gone`, `backbone_distrusted`, `loop_detected`, `address_twice`,
@@ -757,6 +783,18 @@ pub struct EventView {
     /// The other node's claim to a client was not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<bool>,
+    /// Questions through the neighbour in a row that were not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u32>,
+    /// Neighbour through which the same originator answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_address: Option<Mac>,
+    /// Questions that went another way ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_asked: Option<u32>,
+    /// ... and how many of them were answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_answered: Option<u32>,
 }
 
 impl Response {

@@ -311,6 +311,8 @@ fn link_of(event: &Event) -> Option<LinkId> {
         | Event::NeighborBack { link, .. }
         | Event::AddressTwice { link, .. }
         | Event::MetricImplausible { link, .. }
+        | Event::NotForwarding { link, .. }
+        | Event::ForwardsAgain { link, .. }
         | Event::OtherAlgorithm { link, .. } => Some(*link),
         Event::OriginatorNew(_)
         | Event::OriginatorGone(_)

@@ -1,13 +1,13 @@
 //! From the node's snapshot to what the control socket shows.
 
 use super::protocol::{
-    AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, EchoView, EventView, Gateway, GlobalClient,
-    Interface, LocalClient, Mac, McastFlags, McastFlagsPriv, McastOriginator, MeshView, Multicast, NdEntry, Neighbor,
-    Node, Originator, Statistics, Status, ThroughputView, Translation,
+    AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, Distrusted, EchoView, EventView, Gateway,
+    GlobalClient, Interface, LocalClient, Mac, McastFlags, McastFlagsPriv, McastOriginator, MeshView, Multicast,
+    NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView, Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
-use mesh_core::snapshot::{MulticastView, Querier};
+use mesh_core::snapshot::{DistrustView, MulticastView, Querier};
 use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, GatewayMode, GatewayNews, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
 use std::collections::BTreeMap;
@@ -118,7 +118,20 @@ pub fn neighbors(s: &NodeSnapshot) -> impl Iterator<Item = Neighbor> + '_ {
         echo_count: n.echo_count,
         receive_count: n.receive_count,
         meshwork: n.meshwork,
+        distrusted: n.distrust.iter().map(distrusted).collect(),
     })
+}
+
+fn distrusted(d: &DistrustView) -> Distrusted {
+    Distrusted {
+        orig_address: Mac(d.orig),
+        since_msecs: msecs(d.since),
+        lost: d.lost,
+        other_address: Mac(d.other),
+        other_asked: d.other_asked,
+        other_answered: d.other_answered,
+        share: d.share,
+    }
 }
 
 /// Every way to every originator.
@@ -135,6 +148,7 @@ pub fn originators(s: &NodeSnapshot) -> impl Iterator<Item = Originator> + '_ {
             tt_ttvn: o.ttvn,
             clients: o.clients,
             meshwork: o.meshwork,
+            share: p.share,
         })
     })
 }
@@ -385,6 +399,10 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         old_tt_address: None,
         replaced: None,
         refused: None,
+        lost: None,
+        other_address: None,
+        other_asked: None,
+        other_answered: None,
     };
     let what = match event {
         Event::NeighborNew { link, neigh } => {
@@ -402,6 +420,17 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
         Event::NeighborBack { link, neigh } => {
             (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
             "neighbor_back"
+        }
+        Event::NotForwarding { link, neigh, orig, lost, other, other_asked, other_answered } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            (view.orig_address, view.lost, view.other_address) = (Some(Mac(*orig)), Some(*lost), Some(Mac(*other)));
+            (view.other_asked, view.other_answered) = (Some(*other_asked), Some(*other_answered));
+            "not_forwarding"
+        }
+        Event::ForwardsAgain { link, neigh, orig } => {
+            (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));
+            view.orig_address = Some(Mac(*orig));
+            "forwards_again"
         }
         Event::OtherAlgorithm { link, neigh } => {
             (view.hard_ifname, view.neigh_address) = (name(*link), Some(Mac(*neigh)));

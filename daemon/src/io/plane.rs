@@ -229,8 +229,8 @@ impl PlaneSink for Io {
         self.punt(Input::HostRx(frame));
     }
 
-    fn flow(&mut self, next: NextHop) {
-        self.punt(Input::Flow(next));
+    fn flow(&mut self, next: NextHop, dest: MacAddr) {
+        self.punt(Input::Flow(next, dest));
     }
 
     #[inline]

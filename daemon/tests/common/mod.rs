@@ -70,8 +70,15 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
     counters.drop(DropReason::Ttl);
     let mut plane = Counters::default();
     plane.add(Count::Tx, 1);
-    let path =
-        |neigh, tq, best| PathView { neigh, link: LinkId(0), link_name: "wlan0".into(), tq, throughput: 0, best };
+    let path = |neigh, tq, best| PathView {
+        neigh,
+        link: LinkId(0),
+        link_name: "wlan0".into(),
+        tq,
+        throughput: 0,
+        best,
+        share: None,
+    };
     let client = |addr, originator, best| GlobalClientView {
         addr,
         vid: Vid::UNTAGGED,
@@ -125,6 +132,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
             rate_source: mesh_core::snapshot::RateSource::Assumed,
             elp_interval: Duration::ZERO,
             meshwork: true,
+            distrust: Vec::new(),
         }],
         originators: vec![
             OriginatorView {

@@ -120,8 +120,8 @@ impl PlaneSink for Sink {
     fn punt_host(&mut self, frame: Frame) {
         self.punted.push_back(Input::HostRx(frame));
     }
-    fn flow(&mut self, next: NextHop) {
-        self.punted.push_back(Input::Flow(next));
+    fn flow(&mut self, next: NextHop, dest: MacAddr) {
+        self.punted.push_back(Input::Flow(next, dest));
     }
     fn recycle(&mut self, _frame: Frame) {}
 }

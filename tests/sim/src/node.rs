@@ -8,6 +8,9 @@ use mesh_core::{
     Counters, DataPlane, Event, Fib, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig, Plane,
     PlaneSink, Seqnos, drive,
 };
+use packet::MacAddr;
+use packet::consts::{ETH_LEN, packet_type};
+use packet::unicast::UnicastHeader;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
@@ -46,6 +49,37 @@ pub struct Node {
     pub events: Vec<(Instant, Event)>,
     /// Keep a recording from the next start on.
     pub record: bool,
+    /// What it swallows of the packets of others that it ought to pass on.
+    pub hole: Option<Hole>,
+}
+
+/// What a node swallows of the packets of others; its own ones and those for it pass, and so does
+/// what it floods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hole {
+    /// Everything.
+    Everything,
+    /// Client frames, whole or in pieces.
+    Payload,
+    /// Packets of more bytes than this.
+    Longer(usize),
+}
+
+impl Node {
+    /// True if it swallows a frame that it hears instead of passing it on.
+    pub(crate) fn swallows(&self, frame: &[u8]) -> bool {
+        let Some(packet) = frame.get(ETH_LEN..) else { return false };
+        let Ok((head, _)) = UnicastHeader::parse(packet) else { return false };
+        let unicast = (packet_type::UNICAST_MIN..=packet_type::UNICAST_MAX).contains(&head.packet_type);
+        let transit = unicast && self.ports.iter().all(|p| p.config.mac != head.dest);
+        let what = match self.hole {
+            None => false,
+            Some(Hole::Everything) => true,
+            Some(Hole::Payload) => head.packet_type <= packet_type::UNICAST_4ADDR,
+            Some(Hole::Longer(bytes)) => packet.len() > bytes,
+        };
+        transit && what
+    }
 }
 
 /// A running node.
@@ -86,8 +120,8 @@ impl PlaneSink for Outbox {
     fn punt_host(&mut self, frame: Frame) {
         self.punted.push_back(Input::HostRx(frame));
     }
-    fn flow(&mut self, next: NextHop) {
-        self.punted.push_back(Input::Flow(next));
+    fn flow(&mut self, next: NextHop, dest: MacAddr) {
+        self.punted.push_back(Input::Flow(next, dest));
     }
     fn recycle(&mut self, _frame: Frame) {}
 }
@@ -221,7 +255,16 @@ impl Live {
 impl Node {
     /// A node without hard interfaces that is not running.
     pub fn new(config: MeshConfig) -> Self {
-        Self { config, ports: Vec::new(), boots: 0, saved: None, live: None, events: Vec::new(), record: false }
+        Self {
+            config,
+            ports: Vec::new(),
+            boots: 0,
+            saved: None,
+            live: None,
+            events: Vec::new(),
+            record: false,
+            hole: None,
+        }
     }
 
     /// The forwarding table, while it runs.

@@ -38,6 +38,8 @@ pub struct Settings {
     orig_interval_ms: u64,
     algorithm: String,
     extensions: bool,
+    #[serde(default = "yes")]
+    verify_forwarding: bool,
     elp_interval_ms: u64,
     dat: bool,
     hop_penalty: u8,
@@ -177,6 +179,7 @@ enum Told {
     Flow {
         link: u8,
         neigh: String,
+        dest: String,
     },
     Tick,
 }
@@ -392,6 +395,7 @@ impl Settings {
             orig_interval_ms: config.orig_interval.as_millis() as u64,
             algorithm: algorithm_name(config.algorithm).to_owned(),
             extensions: config.extensions,
+            verify_forwarding: config.verify_forwarding,
             elp_interval_ms: config.elp_interval.as_millis() as u64,
             dat: config.dat,
             hop_penalty: config.hop_penalty,
@@ -427,6 +431,7 @@ impl Settings {
                 .find(|c| algorithm_name(*c) == self.algorithm)
                 .ok_or_else(|| Mismatch(format!("no algorithm: {:?}", self.algorithm)))?,
             extensions: self.extensions,
+            verify_forwarding: self.verify_forwarding,
             elp_interval: Duration::from_millis(self.elp_interval_ms),
             dat: self.dat,
             hop_penalty: self.hop_penalty,
@@ -508,7 +513,9 @@ impl Told {
             },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
-            Input::Flow(hop) => Self::Flow { link: hop.link.0, neigh: hop.neigh.to_string() },
+            Input::Flow(hop, dest) => {
+                Self::Flow { link: hop.link.0, neigh: hop.neigh.to_string(), dest: dest.to_string() }
+            }
             Input::Configure(config) => Self::Configure { config: Settings::of(config) },
             Input::Listeners(l) => Self::Listeners { known: l.as_ref().map(Heard::of) },
             Input::Echo(e) => Self::Echo {
@@ -564,7 +571,9 @@ impl Told {
             }
             Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
-            Self::Flow { link, neigh } => Input::Flow(NextHop { link: LinkId(*link), neigh: mac(neigh)? }),
+            Self::Flow { link, neigh, dest } => {
+                Input::Flow(NextHop { link: LinkId(*link), neigh: mac(neigh)? }, mac(dest)?)
+            }
             Self::Configure { config } => Input::Configure(config.read()?),
             Self::Listeners { known } => Input::Listeners(known.as_ref().map(Heard::read).transpose()?),
             Self::Echo { dst, ttl, uid, seqno, record_route } => {

@@ -419,6 +419,9 @@ impl World {
 
     fn deliver(&mut self, id: NodeId, link: LinkId, bytes: &[u8]) {
         let now = self.now;
+        if self.nodes[id].swallows(bytes) {
+            return;
+        }
         let Node { live, events, ports, .. } = &mut self.nodes[id];
         let Some(live) = live.as_mut().filter(|_| ports[usize::from(link.0)].up) else { return };
         live.link_rx(link, Frame::copy_of(bytes), now, events);

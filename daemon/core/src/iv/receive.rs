@@ -15,6 +15,7 @@ use crate::mesh::Mesh;
 use crate::neighbor::WAYS;
 use crate::originator::{Note, Originator};
 use crate::time::{Duration, Instant};
+use crate::verify::lessened;
 use crate::window::{WINDOW, Watch, distance};
 use alloc::vec::Vec;
 use packet::MacAddr;
@@ -285,6 +286,9 @@ impl Mesh {
             let sense_only = direct && ttl <= 2 && out != hop.link;
             let carry = if direct { !sense_only } else { tq > 0 && status != Status::SeenHere };
             if carry {
+                let share = self.originators.get(&h.orig).and_then(|o| o.way(hop)).and_then(|w| w.share);
+                // Not more than before.
+                let tq = lessened(tq.into(), share) as u8;
                 self.forward_ogm(&ogm, hop, out, tq, ttl, direct, from_best, now);
             }
         }
@@ -356,7 +360,8 @@ impl Mesh {
         if let Some(old) = router.filter(|&old| !self.beats(orig, hop, old, table, average, is_new)) {
             let Some(o) = self.originators.get(&orig) else { return };
             let old_average = o.quality(table);
-            if self.turns_back(table, hop) && old_average > 0 && self.downhill(o, old) {
+            let distrusted = o.way(old).is_some_and(|w| w.share.is_some());
+            if self.turns_back(table, hop) && old_average > 0 && !distrusted && self.downhill(o, old) {
                 return;
             }
             if old_average > average || (old_average == average && self.echo_count(old) >= self.echo_count(hop)) {
@@ -391,6 +396,9 @@ impl Mesh {
     /// True if a way is better than the one in use for another reason than its quality.
     fn beats(&self, orig: MacAddr, hop: NextHop, old: NextHop, table: Table, average: u8, is_new: bool) -> bool {
         let Some(o) = self.originators.get(&orig) else { return false };
+        if o.way(hop).is_some_and(|w| w.share.is_some()) {
+            return false;
+        }
         if self.turns_back(table, old) && !self.turns_back(table, hop) && average > 0 && self.downhill(o, hop) {
             return true;
         }

@@ -171,7 +171,7 @@ impl Mesh {
         lost
     }
 
-    fn best_way(&self, o: &Originator, table: Table, fits: impl Fn(u32) -> bool) -> Option<NextHop> {
+    pub(crate) fn best_way(&self, o: &Originator, table: Table, fits: impl Fn(u32) -> bool) -> Option<NextHop> {
         let usable = o.ways.iter().filter(|w| w.metric(table) > 0 && fits(w.announced) && !self.is_dead(w.hop));
         usable.max_by_key(|w| w.metric(table)).map(|w| w.hop)
     }

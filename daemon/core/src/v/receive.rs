@@ -10,6 +10,7 @@ use crate::neighbor::WAYS;
 use crate::originator::{Way, table_index};
 use crate::react::{FRACTION, bits};
 use crate::time::Instant;
+use crate::verify::lessened;
 use crate::window::{WINDOW, distance, is_jump};
 use packet::MacAddr;
 use packet::consts::TTL;
@@ -154,6 +155,7 @@ impl Mesh {
             (heard.guard, heard.last) = (guard, Some(seqno));
         }
         o.last_seen = now;
+        o.last_ttl = ttl;
         let way = o.way_mut(hop, WAYS, now);
         way.last_seen = now;
         way.announced = h.throughput.get();
@@ -209,7 +211,11 @@ impl Mesh {
         if throughput == 0 {
             return;
         }
-        let offer = |hop| o.way(hop).and_then(|w| w.offers.get(table_index(table))).copied().unwrap_or_default();
+        let offer = |hop| {
+            let way = o.way(hop)?;
+            Some(Offer { throughput: way.throughput(table), ..*way.offers.get(table_index(table))? })
+        };
+        let offer = |hop| offer(hop).unwrap_or_default();
         if let Some(router) = o.router(table) {
             if router == hop {
                 return;
@@ -237,6 +243,7 @@ impl Mesh {
         let table = Table::Link(out);
         let seqno = h.seqno.get();
         let Some(o) = self.originators.get_mut(&h.orig) else { return };
+        let throughput = lessened(throughput, o.way(hop).and_then(|w| w.share));
         if o.router(table) != Some(hop) {
             return;
         }

@@ -32,8 +32,8 @@ impl PlaneSink for Wires {
         self.punts += 1;
         self.punted.push_back(Input::HostRx(frame));
     }
-    fn flow(&mut self, next: NextHop) {
-        self.punted.push_back(Input::Flow(next));
+    fn flow(&mut self, next: NextHop, dest: packet::MacAddr) {
+        self.punted.push_back(Input::Flow(next, dest));
     }
     fn recycle(&mut self, _: Frame) {}
 }

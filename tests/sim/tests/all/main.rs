@@ -6,6 +6,7 @@
 
 mod auto;
 mod figures;
+mod hole;
 mod recordings;
 mod storms;
 mod world;
