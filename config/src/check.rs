@@ -8,7 +8,7 @@ use crate::gateway::{self, Gateway, MAX_ALLOWED, MAX_TARGETS, Target};
 use crate::radio::{self, Radio, RadioMode};
 use crate::raw::{Setting, Spanned, Table};
 use crate::{keys, suggest, units};
-use packet::MacAddr;
+use packet::{MacAddr, Vid};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -113,6 +113,9 @@ impl<'a> Checker<'a> {
             verify_forwarding: s.flag("verify_forwarding").unwrap_or(d.verify_forwarding),
             bonding: s.flag("bonding").unwrap_or(d.bonding),
             ap_isolation: s.flag("ap_isolation").unwrap_or(d.ap_isolation),
+            ap_isolation_vlans: s
+                .read("ap_isolation_vlans", "a list of VLANs from 0 to 4094 like [0, 10], where 0 is untagged", vlans)
+                .unwrap_or(d.ap_isolation_vlans),
             isolated_clients: s.flag("isolated_clients").unwrap_or(d.isolated_clients),
             throughput_meter: s.flag("throughput_meter").unwrap_or(d.throughput_meter),
             state_dir: s
@@ -521,6 +524,22 @@ fn words(value: &Setting) -> Option<Vec<String>> {
     match value {
         Setting::List(list) => list.iter().map(|item| word(item.get_ref())).collect(),
         Setting::Word(text) => Some(text.split_whitespace().map(str::to_owned).collect()),
+        Setting::Bool(_) | Setting::Integer(_) | Setting::Float(_) | Setting::Text(_) | Setting::Table(_) => None,
+    }
+}
+
+/// A list of VLANs; sources without types separate them by blanks.
+fn vlans(value: &Setting) -> Option<Vec<Vid>> {
+    let number = |n: i64| (0..=4094).contains(&n).then(|| Vid::tagged(u16::try_from(n).unwrap_or(0)));
+    match value {
+        Setting::List(list) => {
+            let item = |item: &Spanned<Setting>| match item.get_ref() {
+                Setting::Integer(n) => number(*n),
+                _ => None,
+            };
+            list.iter().map(item).collect()
+        }
+        Setting::Word(text) => text.split_whitespace().map(|w| number(w.parse().ok()?)).collect(),
         Setting::Bool(_) | Setting::Integer(_) | Setting::Float(_) | Setting::Text(_) | Setting::Table(_) => None,
     }
 }

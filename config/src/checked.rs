@@ -5,7 +5,7 @@ use crate::gateway::Gateway;
 use crate::radio::Radio;
 use crate::raw::{self, Table};
 use crate::{DEFAULT_FILE, check};
-use packet::MacAddr;
+use packet::{MacAddr, Vid};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,6 +73,8 @@ pub struct Mesh {
     pub bonding: bool,
     /// Keep clients with the same mark apart.
     pub ap_isolation: bool,
+    /// The VLANs in which they are kept apart, all if none is named.
+    pub ap_isolation_vlans: Vec<Vid>,
     /// Announce the own clients as isolated.
     pub isolated_clients: bool,
     /// Answer throughput tests of other nodes.

@@ -29,6 +29,7 @@ impl Default for Mesh {
             verify_forwarding: true,
             bonding: false,
             ap_isolation: false,
+            ap_isolation_vlans: Vec::new(),
             isolated_clients: false,
             throughput_meter: true,
             state_dir: Some("/var/lib/meshwork".into()),

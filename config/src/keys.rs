@@ -153,7 +153,7 @@ pub const KEYS: &[Key] = &[
         "wifi_clients",
         "true or false",
         |c| Some(c.mesh.wifi_clients.to_string()),
-        "Announce the own clients as Wi-Fi clients.",
+        "Announce all own clients as Wi-Fi clients. Without it those are that the bridge around the mesh interface has behind a radio.",
     ),
     node(
         "mesh",
@@ -213,10 +213,20 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "ap_isolation_vlans",
+        "list of VLANs",
+        |c| {
+            let all = c.mesh.ap_isolation_vlans.iter().map(|vid| vid.id().unwrap_or(0).to_string());
+            Some(format!("[{}]", all.collect::<Vec<_>>().join(", ")))
+        },
+        "The VLANs that ap_isolation is for, 0 for frames without tag. Empty: all.",
+    ),
+    node(
+        "mesh",
         "isolated_clients",
         "true or false",
         |c| Some(c.mesh.isolated_clients.to_string()),
-        "Announce the own clients as isolated; nodes with AP isolation keep them from each other.",
+        "Announce all own clients as isolated; nodes with AP isolation keep them from each other. Without it those are that the bridge around the mesh interface has on ports set to isolated.",
     ),
     node(
         "mesh",

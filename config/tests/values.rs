@@ -189,6 +189,7 @@ extensions = true
 verify_forwarding = true
 bonding = false
 ap_isolation = false
+ap_isolation_vlans = []
 isolated_clients = false
 protected_clients = []
 throughput_meter = true

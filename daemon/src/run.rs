@@ -9,6 +9,7 @@
 //! Every turn of the loop takes at most one batch of frames from every port, so neither a timer
 //! nor a quiet port ever waits longer than that for a flooded one.
 
+mod behind;
 mod echo;
 mod host;
 mod links;
@@ -229,6 +230,7 @@ struct Node {
     readings: Readings,
     radios: Keeper,
     host: Host,
+    behind: behind::Watch,
     listeners: listeners::Watch,
     state: StateFile,
     keep_at: Instant,
@@ -270,6 +272,7 @@ impl Node {
             readings: Readings::default(),
             radios: Keeper::new(Path::new("/run/meshwork")),
             host,
+            behind: behind::Watch::new(),
             listeners: listeners::Watch::new(),
             state,
             keep_at: now,
@@ -312,6 +315,12 @@ impl Node {
         if self.mesh.poll_timeout() <= now {
             self.drive(Input::Tick, now);
             self.plane.flush();
+        }
+        if let Some(marked) = self.behind.look(self.host.ifindex, &mut self.watcher, now) {
+            self.host.marked = marked;
+            if let Some(info) = self.host.news(self.watcher.table()) {
+                self.drive(Input::Host(info), now);
+            }
         }
         if let Some(listeners) = self.listeners.look(self.host.ifindex, &mut self.watcher, now) {
             self.drive(Input::Listeners(listeners), now);

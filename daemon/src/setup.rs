@@ -56,6 +56,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
             verify_forwarding: mesh.verify_forwarding,
             bonding: mesh.bonding,
             ap_isolation: mesh.ap_isolation,
+            isolation_vlans: mesh.ap_isolation_vlans.clone(),
             isolated_clients: mesh.isolated_clients,
             meter: mesh.throughput_meter,
             elp_interval: mesh.elp_interval,

@@ -1,7 +1,8 @@
 //! Settings of the core, already checked by whoever fills them in.
 
 use crate::time::Duration;
-use packet::MacAddr;
+use alloc::vec::Vec;
+use packet::{MacAddr, Vid};
 
 /// Number of a hard interface, chosen by the shell; small and stable while the interface lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +79,8 @@ pub struct MeshConfig {
     pub bonding: bool,
     /// Keep clients apart that have the same mark, Wi-Fi or isolated.
     pub ap_isolation: bool,
+    /// The VLANs in which they are kept apart; in all of them if none is named.
+    pub isolation_vlans: Vec<Vid>,
     /// Clients behind this node are marked as isolated.
     pub isolated_clients: bool,
     /// Answer throughput tests of other nodes.
@@ -214,6 +217,7 @@ impl MeshConfig {
             dat: true,
             bonding: false,
             ap_isolation: false,
+            isolation_vlans: Vec::new(),
             isolated_clients: false,
             meter: true,
             bridge_loop_avoidance: true,

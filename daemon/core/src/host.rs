@@ -1,5 +1,6 @@
 //! What the shell tells about the host's side of the mesh interface.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::{MacAddr, Vid};
 
@@ -12,4 +13,15 @@ pub struct HostInfo {
     pub bridged: bool,
     /// Address and number of each VLAN on the mesh interface.
     pub vlans: Vec<(MacAddr, Vid)>,
+    /// Stations on the bridge of which there is more to say, in all VLANs.
+    pub marked: BTreeMap<MacAddr, Behind>,
+}
+
+/// The bridge port that a station is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Behind {
+    /// It is a radio.
+    pub wifi: bool,
+    /// The bridge keeps it from other isolated ports.
+    pub isolated: bool,
 }

@@ -65,7 +65,7 @@ pub use config::{
 pub use counters::{Count, Counters, Drop};
 pub use fib::{Fib, FibChange};
 pub use frame::Frame;
-pub use host::HostInfo;
+pub use host::{Behind, HostInfo};
 pub use mesh::{Mesh, drive};
 pub use multicast::Listeners;
 pub use plane::{Plane, PlaneSink};

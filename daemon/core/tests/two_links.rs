@@ -3,9 +3,10 @@
 mod side;
 
 use mesh_core::{
-    Algorithm, Choice, Drop, Duration, Frame, Input, Instant, LinkConfig, LinkId, Measure, Mesh, MeshConfig, drive,
+    Algorithm, Behind, Choice, Drop, Duration, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Measure, Mesh,
+    MeshConfig, drive,
 };
-use packet::MacAddr;
+use packet::{MacAddr, Vid};
 use side::Side;
 
 struct Pair {
@@ -203,6 +204,42 @@ fn clients_with_the_same_mark_are_kept_apart() {
     let config = p.config.clone();
     p.input(0, Input::Configure(config));
     assert!(!p.send(0, a, b), "switched on while it runs");
+}
+
+#[test]
+fn isolation_may_leave_vlans_out() {
+    let (a, b) = (MacAddr([2, 0xcc, 0, 0, 0, 1]), MacAddr([2, 0xcc, 0, 0, 0, 2]));
+    let tune = |cfg: &mut MeshConfig| {
+        (cfg.isolated_clients, cfg.ap_isolation) = (true, true);
+        cfg.isolation_vlans = vec![Vid::tagged(7)];
+    };
+    let mut p = Pair::new(Algorithm::Iv, tune);
+    assert!(p.send(0, a, MacAddr::BROADCAST) && p.send(1, b, MacAddr::BROADCAST));
+    p.run(Duration::from_secs(5));
+    assert!(p.send(0, a, b) && p.send(1, b, a), "only VLAN 7 counts");
+    p.config.isolation_vlans = vec![Vid::UNTAGGED];
+    let config = p.config.clone();
+    p.input(0, Input::Configure(config));
+    assert!(!p.send(0, a, b), "changed while it runs");
+}
+
+#[test]
+fn the_bridge_tells_who_is_marked() {
+    let (a, b) = (MacAddr([2, 0xcc, 0, 0, 0, 1]), MacAddr([2, 0xcc, 0, 0, 0, 2]));
+    let mut p = Pair::new(Algorithm::Iv, |cfg| cfg.ap_isolation = true);
+    assert!(p.send(0, a, MacAddr::BROADCAST) && p.send(1, b, MacAddr::BROADCAST));
+    p.run(Duration::from_secs(5));
+    let behind = Behind { wifi: false, isolated: true };
+    p.input(0, Input::Host(HostInfo { marked: [(a, behind)].into(), ..HostInfo::default() }));
+    p.run(Duration::from_secs(5));
+    assert!(p.send(0, a, b) && p.send(1, b, a), "one of them alone is not kept apart");
+    p.input(1, Input::Host(HostInfo { marked: [(b, behind)].into(), ..HostInfo::default() }));
+    p.run(Duration::from_secs(5));
+    assert!(!p.send(0, a, b) && !p.send(1, b, a));
+    let other = Behind { wifi: true, isolated: false };
+    p.input(1, Input::Host(HostInfo { marked: [(b, other)].into(), ..HostInfo::default() }));
+    p.run(Duration::from_secs(5));
+    assert!(p.send(0, a, b) && p.send(1, b, a), "marks of different kinds");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::netlink::link::link_index;
 use crate::netlink::message::{IFINFO_LEN, Message, attrs, u16_at, u32_at};
 use crate::netlink::socket::RouteSocket;
+use packet::MacAddr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -58,6 +59,32 @@ impl RouteSocket {
         }
         Ok(state)
     }
+}
+
+impl RouteSocket {
+    /// Lists which station is behind which port, for all bridges.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn stations(&mut self, mut each: impl FnMut(u32, MacAddr)) -> io::Result<()> {
+        let header = [PF_BRIDGE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        self.exchange(Message::new(RTM_GETNEIGH, DUMP).raw(&header), |_, body| {
+            if let Some((port, station)) = station(body) {
+                each(port, station);
+            }
+        })
+    }
+}
+
+/// Port and address of an entry of a bridge's forwarding table: a `struct ndmsg`, then attributes.
+/// `None` for addresses of the bridge itself, and of groups.
+fn station(body: &[u8]) -> Option<(u32, MacAddr)> {
+    if *body.first()? != PF_BRIDGE || u16_at(body, 8)? & NUD_PERMANENT != 0 {
+        return None;
+    }
+    let mut all = attrs(body.get(12..)?);
+    let mac: [u8; 6] = all.find(|a| a.0 == NDA_LLADDR)?.1.try_into().ok()?;
+    Some((u32_at(body, 4)?, MacAddr(mac))).filter(|(_, mac)| mac.is_unicast())
 }
 
 impl Snooping {
@@ -145,9 +172,13 @@ fn router(value: &[u8]) -> Option<(u32, bool, bool)> {
 const PF_BRIDGE: u8 = 7;
 // linux/rtnetlink.h, linux/netlink.h
 const RTM_GETLINK: u16 = 18;
+const RTM_GETNEIGH: u16 = 30;
 const RTM_GETMDB: u16 = 86;
 const ACK: u16 = 0x4;
 const DUMP: u16 = 0x300;
+// linux/neighbour.h
+const NUD_PERMANENT: u16 = 0x80;
+const NDA_LLADDR: u16 = 2;
 // linux/if_link.h
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_DATA: u16 = 2;
@@ -198,6 +229,23 @@ mod tests {
         let mut s = Snooping::default();
         s.read_link(&message.finish(0)[HEADER_LEN..]);
         s
+    }
+
+    #[test]
+    fn stations_behind_ports() {
+        let entry = |family: u8, state: u16, mac: [u8; 6]| {
+            let mut header = vec![family, 0, 0, 0];
+            header.extend(7u32.to_ne_bytes());
+            header.extend(state.to_ne_bytes());
+            header.extend([0, 0]);
+            Message::new(28, 0).raw(&header).attr(NDA_LLADDR, &mac).finish(0)[HEADER_LEN..].to_vec()
+        };
+        let mac = [2, 0, 0, 0, 0, 9];
+        assert_eq!(station(&entry(PF_BRIDGE, 2, mac)), Some((7, MacAddr(mac))));
+        assert_eq!(station(&entry(PF_BRIDGE, NUD_PERMANENT, mac)), None, "the bridge's own");
+        assert_eq!(station(&entry(2, 2, mac)), None, "no bridge");
+        assert_eq!(station(&entry(PF_BRIDGE, 2, [1, 0, 0x5e, 0, 0, 9])), None, "a group");
+        assert_eq!(station(&entry(PF_BRIDGE, 2, mac)[..12]), None);
     }
 
     #[test]

@@ -112,6 +112,7 @@ mod tests {
             master: None,
             kind: String::new(),
             master_kind: String::new(),
+            isolated: false,
             vlan: None,
         }
     }

@@ -37,6 +37,8 @@ pub struct LinkInfo {
     pub kind: String,
     /// Kind of the master, such as `bridge`.
     pub master_kind: String,
+    /// It is a port of a bridge that keeps it from other such ports.
+    pub isolated: bool,
     /// Its number, if it is a VLAN by 802.1Q.
     pub vlan: Option<u16>,
 }
@@ -64,10 +66,11 @@ impl LinkInfo {
             master: None,
             kind: String::new(),
             master_kind: String::new(),
+            isolated: false,
             vlan: None,
         };
         let mut elsewhere = false;
-        let mut data: &[u8] = &[];
+        let (mut data, mut port): (&[u8], &[u8]) = (&[], &[]);
         for (kind, value) in attrs(body.get(IFINFO_LEN..)?) {
             match kind {
                 IFLA_IFNAME => info.name = text(value),
@@ -82,6 +85,7 @@ impl LinkInfo {
                         match kind {
                             IFLA_INFO_KIND => info.kind = text(value),
                             IFLA_INFO_DATA => data = value,
+                            IFLA_INFO_SLAVE_DATA => port = value,
                             IFLA_INFO_SLAVE_KIND => info.master_kind = text(value),
                             _ => {}
                         }
@@ -89,6 +93,10 @@ impl LinkInfo {
                 }
                 _ => {}
             }
+        }
+        if info.master_kind == "bridge" {
+            let isolated = attrs(port).find(|a| a.0 == IFLA_BRPORT_ISOLATED);
+            info.isolated = isolated.is_some_and(|(_, value)| value.first().is_some_and(|b| *b != 0));
         }
         if info.kind == "vlan" {
             info.vlan = vlan(data);
@@ -267,6 +275,8 @@ const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_PERM_ADDRESS: u16 = 54;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
+const IFLA_BRPORT_ISOLATED: u16 = 33;
 const IFLA_VLAN_ID: u16 = 1;
 const IFLA_VLAN_PROTOCOL: u16 = 5;
 // linux/if_ether.h

@@ -4,8 +4,9 @@ use crate::io::Tap;
 use crate::netlink::judge::host_mtu_limit;
 use crate::netlink::{LinkTable, Watcher};
 use anyhow::{Context as _, anyhow};
-use mesh_core::HostInfo;
+use mesh_core::{Behind, HostInfo};
 use packet::MacAddr;
+use std::collections::BTreeMap;
 
 /// The MTU that everything on Ethernet copes with.
 const MTU_DEFAULT: u32 = 1500;
@@ -24,6 +25,8 @@ pub(super) struct Host {
     wanted: Option<u32>,
     /// False once its administrator has set another MTU than we did.
     ours: bool,
+    /// Stations behind radios and isolated ports.
+    pub(super) marked: BTreeMap<MacAddr, Behind>,
     /// What the core was told last.
     told: HostInfo,
 }
@@ -58,7 +61,8 @@ impl Host {
             watcher.requests().set_up(ifindex, true).with_context(|| format!("cannot set {name} up"))?;
         }
         watcher.refresh().context("cannot list interfaces")?;
-        Ok((Self { name: name.to_owned(), ifindex, mac, mtu, wanted, ours: true, told: HostInfo::default() }, tap))
+        let (marked, told) = (BTreeMap::new(), HostInfo::default());
+        Ok((Self { name: name.to_owned(), ifindex, mac, mtu, wanted, ours: true, marked, told }, tap))
     }
 
     /// Chooses the MTU by the hard interfaces, sets it, and says why.
@@ -98,7 +102,11 @@ impl Host {
 
     /// What stands on the interface, if that is another thing than at the last call.
     pub(super) fn news(&mut self, table: &LinkTable) -> Option<HostInfo> {
-        let info = HostInfo { bridged: table.is_bridged(self.ifindex), vlans: table.vlans_on(self.ifindex) };
+        let info = HostInfo {
+            bridged: table.is_bridged(self.ifindex),
+            vlans: table.vlans_on(self.ifindex),
+            marked: self.marked.clone(),
+        };
         if info == self.told {
             return None;
         }

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use mesh_core::{
-    Algorithm, Caps, Choice, Duration, Echo, GatewayConfig, GatewayMode, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Station,
+    Algorithm, Behind, Caps, Choice, Duration, Echo, GatewayConfig, GatewayMode, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Station,
 };
 use packet::bla::ClaimFrame;
 use packet::consts::{ETHERTYPE, TTL, VERSION, packet_type};
@@ -151,7 +151,11 @@ fn told(u: &mut Unstructured<'_>, link: LinkId) -> Result<Input> {
         1 => Input::Station(link, neighbor(u)?, Station::Gone),
         2 => Input::Station(link, neighbor(u)?, Station::Failed(u.arbitrary()?)),
         3 | 4 => Input::Station(link, neighbor(u)?, Station::Rate { expected: rate, tx_bitrate: Some(540) }),
-        _ => Input::Host(HostInfo { bridged: u.arbitrary()?, vlans: vlans(u)? }),
+        _ => Input::Host(HostInfo {
+            bridged: u.arbitrary()?,
+            vlans: vlans(u)?,
+            marked: [(station(u)?, Behind { wifi: u.arbitrary()?, isolated: u.arbitrary()? })].into(),
+        }),
     })
 }
 

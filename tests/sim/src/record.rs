@@ -7,8 +7,8 @@
 use mesh_core::fib::NextHop;
 use mesh_core::multicast::{Listeners, Querier, Version};
 use mesh_core::{
-    Algorithm, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, GatewayConfig, GatewayMode, HostInfo,
-    Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
+    Algorithm, Behind, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, GatewayConfig, GatewayMode,
+    HostInfo, Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
 };
 use packet::{MacAddr, Vid};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,8 @@ pub struct Settings {
     bonding: bool,
     #[serde(default)]
     ap_isolation: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    isolation_vlans: Vec<u16>,
     #[serde(default)]
     isolated_clients: bool,
     #[serde(default)]
@@ -144,6 +146,8 @@ enum Told {
         bridged: bool,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         vlans: Vec<(String, u16)>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        marked: Vec<(String, bool, bool)>,
     },
     Internet {
         online: bool,
@@ -407,6 +411,7 @@ impl Settings {
             bridge_loop_avoidance: config.bridge_loop_avoidance,
             bonding: config.bonding,
             ap_isolation: config.ap_isolation,
+            isolation_vlans: config.isolation_vlans.iter().map(|vid| vid.to_wire()).collect(),
             isolated_clients: config.isolated_clients,
             gateway: GatewaySettings {
                 mode: config.gateway.mode.name().to_owned(),
@@ -443,6 +448,7 @@ impl Settings {
             bridge_loop_avoidance: self.bridge_loop_avoidance,
             bonding: self.bonding,
             ap_isolation: self.ap_isolation,
+            isolation_vlans: self.isolation_vlans.iter().filter_map(|vid| Vid::from_wire(*vid)).collect(),
             isolated_clients: self.isolated_clients,
             gateway: self.gateway.read()?,
             multicast_forceflood: self.multicast_forceflood,
@@ -510,6 +516,7 @@ impl Told {
             Input::Host(host) => Self::Host {
                 bridged: host.bridged,
                 vlans: host.vlans.iter().map(|(addr, vid)| (addr.to_string(), vid.to_wire())).collect(),
+                marked: host.marked.iter().map(|(addr, b)| (addr.to_string(), b.wifi, b.isolated)).collect(),
             },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
@@ -565,9 +572,12 @@ impl Told {
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
             Self::CarrierLost { link } => Input::CarrierLost(LinkId(*link)),
             Self::Internet { online } => Input::Internet(*online),
-            Self::Host { bridged, vlans } => {
+            Self::Host { bridged, vlans, marked } => {
                 let vlans = vlans.iter().filter_map(|(addr, vid)| Some((mac(addr).ok()?, Vid::from_wire(*vid)?)));
-                Input::Host(HostInfo { bridged: *bridged, vlans: vlans.collect() })
+                let marked = marked.iter().filter_map(|(addr, wifi, isolated)| {
+                    Some((mac(addr).ok()?, Behind { wifi: *wifi, isolated: *isolated }))
+                });
+                Input::Host(HostInfo { bridged: *bridged, vlans: vlans.collect(), marked: marked.collect() })
             }
             Self::LinkRx { link, frame } => Input::LinkRx(LinkId(*link), unhex(frame)?),
             Self::HostRx { frame } => Input::HostRx(unhex(frame)?),
@@ -680,7 +690,11 @@ mod tests {
             ),
             Input::LinkDown(LinkId(3)),
             Input::CarrierLost(LinkId(2)),
-            Input::Host(HostInfo { bridged: true, vlans: vec![(MacAddr([2; 6]), Vid::tagged(7))] }),
+            Input::Host(HostInfo {
+                bridged: true,
+                vlans: vec![(MacAddr([2; 6]), Vid::tagged(7))],
+                marked: [(MacAddr([4; 6]), Behind { wifi: true, isolated: false })].into(),
+            }),
             Input::Internet(false),
             Input::Listeners(None),
             Input::Listeners(Some(Listeners {

@@ -4,7 +4,7 @@ use super::Key;
 use crate::border::Output;
 use crate::counters::Drop;
 use crate::fib::{ClientAt, FibChange};
-use crate::isolation::MARKS;
+use crate::isolation::{MARKS, Scope};
 use crate::time::{Duration, Instant};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -128,12 +128,12 @@ pub(crate) struct Global {
     pub(crate) cap: usize,
     pub(crate) cap_per_originator: usize,
     /// The data plane wants to know how clients are marked.
-    pub(crate) isolating: bool,
+    pub(crate) isolating: Scope,
 }
 
 impl Global {
     pub(crate) fn new(cap: usize, cap_per_originator: usize) -> Self {
-        Self { entries: BTreeMap::new(), tables: BTreeMap::new(), cap, cap_per_originator, isolating: false }
+        Self { entries: BTreeMap::new(), tables: BTreeMap::new(), cap, cap_per_originator, isolating: Scope::Nowhere }
     }
 
     /// Takes in that an originator serves a client. Returns false where a weaker claim changes
@@ -399,7 +399,7 @@ impl Global {
     /// Tells the data plane how all clients are marked.
     pub(crate) fn publish_marks(&mut self, out: &mut VecDeque<Output>) {
         for ((addr, vid), e) in &mut self.entries {
-            e.marked = e.marks();
+            e.marked = if self.isolating.covers(*vid) { e.marks() } else { 0 };
             if e.marked != 0 {
                 out.push_back(Output::Fib(FibChange::Marked { addr: *addr, vid: *vid, own: false, bits: e.marked }));
             }
@@ -428,7 +428,7 @@ impl Global {
             e.published = at;
             out.push_back(Output::Fib(FibChange::Client { addr: key.0, vid: key.1, at }));
         }
-        let bits = if self.isolating { e.marks() } else { 0 };
+        let bits = if self.isolating.covers(key.1) { e.marks() } else { 0 };
         if bits != e.marked {
             e.marked = bits;
             out.push_back(Output::Fib(FibChange::Marked { addr: key.0, vid: key.1, own: false, bits }));

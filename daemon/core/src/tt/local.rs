@@ -5,7 +5,7 @@ use super::Key;
 use crate::border::Output;
 use crate::counters::Drop;
 use crate::fib::{FibChange, LocalState};
-use crate::isolation::MARKS;
+use crate::isolation::{MARKS, Scope};
 use crate::time::{Duration, Instant};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -76,7 +76,7 @@ pub(crate) struct Local {
     room_at: Instant,
     tvlv: Vec<u8>,
     /// The data plane wants to know how clients are marked.
-    pub(crate) isolating: bool,
+    pub(crate) isolating: Scope,
 }
 
 /// Bounds of the table.
@@ -207,7 +207,7 @@ impl Local {
 
     /// Tells the data plane how a client is marked.
     fn mark(&self, (addr, vid): Key, sync: u8, out: &mut VecDeque<Output>) {
-        if self.isolating {
+        if self.isolating.covers(vid) {
             let bits = sync & MARKS;
             out.push_back(Output::Fib(FibChange::Marked { addr, vid, own: true, bits }));
         }

@@ -22,6 +22,7 @@ impl Mesh {
     /// The system around the mesh interface changed.
     pub(crate) fn host_changed(&mut self, info: HostInfo, now: Instant) {
         let old = core::mem::replace(&mut self.host, info);
+        self.refresh_marks(now);
         let new = self.host.vlans.clone();
         for key in old.vlans.iter().filter(|key| !new.contains(key)) {
             self.remove_own_client(*key);

@@ -40,7 +40,7 @@ impl Mesh {
     /// [`Drop::LocalClientsFull`]: the frame must not enter the mesh.
     pub(crate) fn learn_local(&mut self, key: Key, now: Instant) -> Result<(), Drop> {
         let own = key.0 == self.cfg.host_mac;
-        let sync = if own { 0 } else { self.own_marks() };
+        let sync = self.marks_of(key.0);
         let bounds = self.local_bounds();
         let added = self.local.add(key, own, sync, bounds, now, &mut self.out).inspect_err(|_| {
             self.local_full = true;
@@ -120,7 +120,7 @@ impl Mesh {
     /// A client of ours was said to be with another node, which never announced it: it is ours.
     pub(super) fn take_back(&mut self, key: Key, orig: MacAddr, now: Instant) {
         let bounds = self.local_bounds();
-        let sync = self.own_marks();
+        let sync = self.marks_of(key.0);
         if self.local.add(key, false, sync, bounds, now, &mut self.out).is_ok() {
             self.contested_client(key, orig, true, now);
         }

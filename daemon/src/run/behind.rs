@@ -1,0 +1,99 @@
+//! Which stations on our bridge are behind a radio or behind an isolated port: other nodes are told,
+//! for AP isolation. Source: "Translation table" sections 1 and 10.
+//!
+//! A TAP device does not show the port that a frame came in on, nor its firewall mark; the forwarding
+//! table of the bridge has the port. It is read once a second, and not at all while no port is of
+//! these kinds.
+
+use crate::netlink::{LinkInfo, LinkTable, Watcher};
+use crate::nl80211::radio_below;
+use mesh_core::{Behind, Duration, Instant};
+use packet::MacAddr;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Time between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Most stations that are told of.
+const MOST: usize = 8192;
+
+/// What was found last.
+#[derive(Debug)]
+pub(super) struct Watch {
+    next: Instant,
+    told: BTreeMap<MacAddr, Behind>,
+}
+
+impl Watch {
+    pub(super) fn new() -> Self {
+        Self { next: Instant::ZERO, told: BTreeMap::new() }
+    }
+
+    /// Looks if it is time to: all such stations if they are others than before.
+    pub(super) fn look(&mut self, host: u32, watcher: &mut Watcher, now: Instant) -> Option<BTreeMap<MacAddr, Behind>> {
+        if now < self.next {
+            return None;
+        }
+        self.next = now + EVERY;
+        let ports = ports(host, watcher.table(), |port| radio_below(Path::new("/sys/class/net"), &port.name).is_some());
+        let mut found = BTreeMap::new();
+        if !ports.is_empty() {
+            let listed = watcher.requests().stations(|port, station| {
+                if let Some(behind) = ports.get(&port).filter(|_| found.len() < MOST) {
+                    found.insert(station, *behind);
+                }
+            });
+            if let Err(error) = listed {
+                tracing::debug!(%error, "cannot ask the bridge who is behind which port");
+                return None;
+            }
+        }
+        if found == self.told {
+            return None;
+        }
+        tracing::debug!(?found, "stations behind radios and isolated ports");
+        self.told.clone_from(&found);
+        Some(found)
+    }
+}
+
+/// Ports that matter, of the bridges that the mesh interface or a VLAN on it is in.
+fn ports(host: u32, table: &LinkTable, is_radio: impl Fn(&LinkInfo) -> bool) -> BTreeMap<u32, Behind> {
+    let ours = |l: &LinkInfo| l.index == host || l.below == Some(host);
+    let bridges: Vec<u32> =
+        table.iter().filter(|l| ours(l) && l.master_kind == "bridge").filter_map(|l| l.master).collect();
+    let others = table.iter().filter(|l| !ours(l) && l.master.is_some_and(|m| bridges.contains(&m)));
+    let behind = others.map(|l| (l.index, Behind { wifi: is_radio(l), isolated: l.isolated }));
+    behind.filter(|(_, b)| *b != Behind::default()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, name: &str, master: Option<u32>) -> LinkInfo {
+        let master_kind = if master.is_some() { "bridge".into() } else { String::new() };
+        LinkInfo { index, name: name.into(), master, master_kind, ..LinkInfo::default() }
+    }
+
+    #[test]
+    fn ports_beside_the_mesh() {
+        let links = [
+            link(1, "br0", None),
+            link(2, "mesh0", Some(1)),
+            link(3, "wlan0", Some(1)),
+            link(4, "eth0", Some(1)),
+            LinkInfo { isolated: true, ..link(5, "eth1", Some(1)) },
+            link(6, "br1", None),
+            link(7, "wlan1", Some(6)),
+            link(8, "br2", None),
+            LinkInfo { below: Some(2), ..link(9, "mesh0.5", Some(8)) },
+            link(10, "wlan2", Some(8)),
+        ];
+        let radio = |l: &LinkInfo| l.name.starts_with("wlan");
+        let found = ports(2, &links.into_iter().collect(), radio);
+        let wifi = Behind { wifi: true, isolated: false };
+        let isolated = Behind { wifi: false, isolated: true };
+        assert_eq!(found, [(3, wifi), (5, isolated), (10, wifi)].into());
+    }
+}
