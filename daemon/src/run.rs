@@ -604,7 +604,8 @@ impl Node {
 
     fn stop(mut self) {
         let now = self.now();
-        self.plane.flush();
+        self.inputs.push(Input::Leave);
+        self.carry_out();
         if self.links.smallest_mtu().is_some() {
             self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
         }

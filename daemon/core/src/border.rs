@@ -47,6 +47,9 @@ pub enum Input {
     /// Our own way to the Internet works, or does not: only then we are a gateway for others. It
     /// counts as working until this was said.
     Internet(bool),
+    /// The node is about to end. What it holds for others is given back: claims on a shared LAN, and
+    /// the offer of a gateway. Nothing should follow but taking the outputs.
+    Leave,
     /// Time passed; nothing else happened.
     Tick,
 }

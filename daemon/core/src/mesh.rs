@@ -237,6 +237,11 @@ impl Mesh {
                 self.gateway_online(online);
                 Ok(())
             }
+            Input::Leave => {
+                self.bla_leave();
+                self.gateway_leave(now);
+                Ok(())
+            }
             Input::Tick => Ok(()),
         };
         if let Err(why) = done {

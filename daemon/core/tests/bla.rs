@@ -4,7 +4,7 @@ mod lan;
 mod side;
 
 use lan::{World, frame, host, orig};
-use mesh_core::{Drop, Duration, Event, MeshConfig};
+use mesh_core::{Drop, Duration, Event, Input, MeshConfig};
 use packet::bla::{ClaimFrame, Kind};
 use packet::{MacAddr, Vid};
 
@@ -176,6 +176,28 @@ fn a_client_that_moves_to_the_lan_is_given_up() {
     assert_eq!(holder(&w), None);
     assert_eq!(w.stations[&station(3)].got.get(&3), Some(&1), "and its frames go into the mesh from there");
     assert_eq!(w.stations[&station(2)].got.get(&3), Some(&1));
+}
+
+#[test]
+fn a_gateway_that_ends_gives_its_claims_back() {
+    let mut w = two_lans(|_, _| {});
+    w.run(secs(45));
+    let c = host(4);
+    w.send(c, &frame(ALL, c, 1));
+    w.run(secs(2));
+    let holder =
+        |w: &World, i: usize| w.mesh(i).snapshot(w.now).bla.claims.iter().find(|k| k.client == c).map(|k| k.gateway);
+    let (first, other) = if holder(&w, 0) == Some(orig(0)) { (0, 1) } else { (1, 0) };
+    assert_eq!(holder(&w, other), Some(orig(first)));
+    w.input(first, Input::Leave);
+    w.run(secs(1));
+    w.kill(first);
+    assert_eq!(holder(&w, other), None);
+    assert!(said(&w, Kind::Unclaim).iter().any(|u| u.gateway() == Some(orig(first)) && u.arp.hw_src == c));
+    w.send(c, &frame(ALL, c, 2));
+    w.run(secs(2));
+    assert_eq!(w.stations[&station(1)].got.get(&2), Some(&1), "the other one delivers at once");
+    assert_eq!(holder(&w, other), Some(orig(other)));
 }
 
 #[test]

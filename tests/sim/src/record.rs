@@ -149,6 +149,7 @@ enum Told {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         marked: Vec<(String, bool, bool)>,
     },
+    Leave,
     Internet {
         online: bool,
     },
@@ -513,6 +514,7 @@ impl Told {
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
             Input::CarrierLost(link) => Self::CarrierLost { link: link.0 },
             Input::Internet(online) => Self::Internet { online: *online },
+            Input::Leave => Self::Leave,
             Input::Host(host) => Self::Host {
                 bridged: host.bridged,
                 vlans: host.vlans.iter().map(|(addr, vid)| (addr.to_string(), vid.to_wire())).collect(),
@@ -572,6 +574,7 @@ impl Told {
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
             Self::CarrierLost { link } => Input::CarrierLost(LinkId(*link)),
             Self::Internet { online } => Input::Internet(*online),
+            Self::Leave => Input::Leave,
             Self::Host { bridged, vlans, marked } => {
                 let vlans = vlans.iter().filter_map(|(addr, vid)| Some((mac(addr).ok()?, Vid::from_wire(*vid)?)));
                 let marked = marked.iter().filter_map(|(addr, wifi, isolated)| {
@@ -696,6 +699,7 @@ mod tests {
                 marked: [(MacAddr([4; 6]), Behind { wifi: true, isolated: false })].into(),
             }),
             Input::Internet(false),
+            Input::Leave,
             Input::Listeners(None),
             Input::Listeners(Some(Listeners {
                 bridged: true,

@@ -11,7 +11,7 @@ mod select;
 mod steer;
 
 use crate::border::{Event, GatewayNews};
-use crate::config::{GatewayMode, MeshConfig};
+use crate::config::{Algorithm, GatewayMode, MeshConfig};
 use crate::link::Bucket;
 use crate::mesh::Mesh;
 use crate::originator::Features;
@@ -27,6 +27,9 @@ use zerocopy::IntoBytes;
 /// News of other gateways told at once, and per second after that: whoever changes what it offers
 /// with every OGM fills nobody's log.
 const NEWS: (u32, u32) = (64, 1);
+
+/// OGMs that tell of the end of a gateway.
+const LAST_WORDS: u8 = 2;
 
 /// What a node remembers of gateways.
 #[derive(Debug)]
@@ -97,6 +100,22 @@ impl Mesh {
         }
         if self.cfg.gateway.mode == GatewayMode::Server {
             self.event(Event::Gateway(if online { GatewayNews::Announced } else { GatewayNews::Withdrawn }));
+        }
+    }
+
+    /// The node ends: a last OGM, said twice as one may be lost, offers nothing. Without it a kernel
+    /// node sends its clients' DHCP here until it forgets us, 400 s later. Source: measured.
+    pub(crate) fn gateway_leave(&mut self, now: Instant) {
+        if self.gateway_announced().is_none() {
+            return;
+        }
+        self.gateway.online = false;
+        for _ in 0..LAST_WORDS {
+            match self.algorithm {
+                _ if self.is_listening() => {}
+                Algorithm::Iv => self.send_last_ogm(now),
+                Algorithm::V => self.send_last_ogm2(now),
+            }
         }
     }
 

@@ -123,6 +123,13 @@ impl Bench {
         (link, host)
     }
 
+    /// OGMs that leave, but for those that only sense the link.
+    fn ogms(&mut self) -> Vec<Vec<u8>> {
+        let out = std::iter::from_fn(|| self.mesh.poll_output());
+        let frames = out.filter_map(|o| if let Output::LinkTx(_, f) = o { Some(f.bytes().to_vec()) } else { None });
+        frames.filter(|f| f[ETH_LEN] == 0 && f[ETH_LEN + 2] == 50).collect()
+    }
+
     fn drops(&self, why: Drop) -> u64 {
         self.mesh.counters.dropped(why)
     }
@@ -423,6 +430,22 @@ fn a_dead_connection_withdraws_the_server() {
     b.mesh.handle(Input::Internet(true), b.now);
     assert!(b.mesh.gateway_container().is_some());
     assert_eq!(b.news(), [GatewayNews::Withdrawn, GatewayNews::Announced]);
+}
+
+#[test]
+fn a_server_that_ends_says_so() {
+    for (mode, ogms) in [(GatewayMode::Server, 2), (GatewayMode::Client, 0), (GatewayMode::Off, 0)] {
+        let mut b = bench(Algorithm::Iv, |c| (c.mode, c.down, c.up) = (mode, 200, 50));
+        let container = [tvlv::kind::GATEWAY, tvlv::gateway::VERSION, 0, 8];
+        let offers = |frame: &Vec<u8>| frame.windows(4).any(|w| w == container);
+        b.now += Duration::from_secs(2);
+        b.mesh.handle(Input::Tick, b.now);
+        assert_eq!(b.ogms().iter().any(offers), mode == GatewayMode::Server);
+        b.mesh.handle(Input::Leave, b.now);
+        let last = b.ogms();
+        assert_eq!(last.len(), ogms, "{mode:?}");
+        assert!(!last.iter().any(offers), "{mode:?}: what is said last offers nothing");
+    }
 }
 
 #[test]

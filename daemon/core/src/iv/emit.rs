@@ -58,6 +58,13 @@ impl Mesh {
         links.chain(self.ogm_queue.next()).min().unwrap_or(Instant::FAR_FUTURE)
     }
 
+    /// Sends the OGM of the primary interface at once.
+    pub(crate) fn send_last_ogm(&mut self, now: Instant) {
+        if let Some(id) = self.primary {
+            self.send_own_ogm(id, now);
+        }
+    }
+
     fn send_own_ogm(&mut self, id: LinkId, now: Instant) {
         let primary = self.primary == Some(id);
         let tvlvs = if primary { self.own_tvlvs(OgmHeader::LEN) } else { Vec::new() };

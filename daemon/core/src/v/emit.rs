@@ -42,6 +42,18 @@ impl Mesh {
         links.chain(own).min().unwrap_or(Instant::FAR_FUTURE)
     }
 
+    /// Sends our OGM at once.
+    pub(crate) fn send_last_ogm2(&mut self, now: Instant) {
+        if self.primary.is_none() {
+            return;
+        }
+        self.send_own_ogm2(now);
+        let ids: Vec<LinkId> = self.links.keys().copied().collect();
+        for id in ids {
+            self.flush_ogm2s(id);
+        }
+    }
+
     fn send_own_ogm2(&mut self, now: Instant) {
         let jitter = self.rng.below(2 * JITTER);
         let wait = (self.cfg.orig_interval + jitter).saturating_sub(JITTER);
