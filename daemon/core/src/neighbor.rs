@@ -134,6 +134,9 @@ impl Mesh {
         if self.cfg.bonding {
             self.refresh_bond(orig);
         }
+        if let Some(hop) = hop {
+            self.watch_neighbor(hop);
+        }
         if table_index(table) != 0 {
             return;
         }
@@ -144,9 +147,6 @@ impl Mesh {
                 self.orphans.insert(orig, ORPHAN);
             }
             _ => {}
-        }
-        if let Some(hop) = hop {
-            self.watch_neighbor(hop);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::medium::StationId;
 use crate::record::Recorder;
+use crate::topology::port_mac;
 use mesh_core::fib::NextHop;
 use mesh_core::{
     Counters, DataPlane, Event, Fib, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig, Plane,
@@ -63,6 +64,8 @@ pub enum Hole {
     Payload,
     /// Packets of more bytes than this.
     Longer(usize),
+    /// Everything that this node sends it.
+    From(NodeId),
 }
 
 impl Node {
@@ -77,6 +80,10 @@ impl Node {
             Some(Hole::Everything) => true,
             Some(Hole::Payload) => head.packet_type <= packet_type::UNICAST_4ADDR,
             Some(Hole::Longer(bytes)) => packet.len() > bytes,
+            Some(Hole::From(node)) => {
+                let src = frame.get(6..ETH_LEN).and_then(|b| b.first_chunk()).map(|b| MacAddr(*b));
+                (0..8).any(|port| src == Some(port_mac(node, port)))
+            }
         };
         transit && what
     }

@@ -32,7 +32,7 @@ impl Mesh {
     /// Asks an originator through a neighbour, on behalf of the case of `hop`: through `hop` itself,
     /// or through another one.
     pub(super) fn ask_beyond(&mut self, hop: NextHop, orig: MacAddr, other: Option<NextHop>, now: Instant) {
-        let nonce = self.verify.rng.next_u64();
+        let nonce = self.verify.nonce();
         let jitter = (self.verify.rng.next_u32() >> 24) as u8;
         let via = other.unwrap_or(hop);
         let Some(mtu) = self.links.get(&via.link).map(|l| l.cfg.mtu) else { return };

@@ -54,13 +54,25 @@ const ALIVE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct State {
     cases: Vec<Case>,
-    /// Nonces and pace. Its own, so that the jitter of everything else stays as it is.
+    /// Pace. Its own, so that the jitter of everything else stays as it is.
     rng: Rng,
+    /// Nonces are these two around a public permutation of a counter: who sees some of them, as
+    /// a neighbour sees those of the questions through it, does not know the others (Even and
+    /// Mansour 1991).
+    keys: (u64, u64),
+    asked: u64,
 }
 
 impl State {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { cases: Vec::new(), rng: Rng::new(seed ^ 0x6b8b_4567_327b_23c6) }
+        let mut rng = Rng::new(seed ^ 0x6b8b_4567_327b_23c6);
+        let keys = (rng.next_u64(), rng.next_u64());
+        Self { cases: Vec::new(), rng, keys, asked: 0 }
+    }
+
+    fn nonce(&mut self) -> u64 {
+        self.asked += 1;
+        Rng::new(self.asked ^ self.keys.0).next_u64() ^ self.keys.1
     }
 
     /// When something is to be done.

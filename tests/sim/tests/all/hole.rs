@@ -135,6 +135,42 @@ fn loss_accuses_nobody() {
     }
 }
 
+/// 2 drops what 1 sends it for 3, and lets everything else pass: the way through 1 to 3 is no good,
+/// but nobody shall think less of 1 for anything else.
+#[test]
+fn a_hole_takes_no_other_ways_of_its_neighbour() {
+    for algorithm in ALGORITHMS {
+        let graph = Graph { n: 5, edges: vec![(0, 1), (0, 2), (1, 2), (2, 3), (1, 4), (2, 4)] };
+        let mut plan = Plan::new(3);
+        plan.config.algorithm = Choice::Fixed(algorithm);
+        let mut world = plan.wires(&graph);
+        // 1 would find its neighbour out by itself, and go by 0.
+        world.nodes[1].config.verify_forwarding = false;
+        // 0 would rather not use its link to 2.
+        world.nodes[0].ports[1].config.hop_penalty = 120;
+        world.run_for(secs(20));
+        assert_eq!((relay(&world, 0, 3), relay(&world, 0, 4)), (1, 1), "{algorithm:?}");
+        let until = world.now + secs(120);
+        let every = Duration::from_millis(50);
+        let [to_3, to_4] = [3, 4].map(|to| world.flow(0, Aim::To(to), 1400, every, until));
+        world.run_for(secs(10));
+        world.nodes[2].hole = Some(Hole::From(1));
+        world.run_for(secs(109));
+        assert_eq!((relay(&world, 0, 3), relay(&world, 0, 4)), (2, 1), "{algorithm:?}");
+        world.run_for(secs(5));
+        let missing = |flow: FlowId, to| world.flows[flow].sent.len() - world.flows[flow].delivered_to(to);
+        assert!(missing(to_3, 3) <= 10 * 20, "{algorithm:?}: {}", missing(to_3, 3));
+        assert_eq!(missing(to_4, 4), 0, "{algorithm:?}");
+        for node in &world.nodes {
+            for (_, event) in &node.events {
+                if let Event::NotForwarding { orig, .. } = event {
+                    assert_eq!(*orig, port_mac(3, 0), "{algorithm:?}: {event:?}");
+                }
+            }
+        }
+    }
+}
+
 /// A busy diamond loses frames in full queues, which is no reason to accuse anybody.
 #[test]
 fn heavy_load_accuses_nobody() {
