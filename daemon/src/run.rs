@@ -110,6 +110,8 @@ pub struct NodeSnapshot {
     pub io: IoCounters,
     /// Hard interfaces that are not used, with the reason.
     pub refused: Vec<(String, String)>,
+    /// Radios, and for how much of the time their channels are busy, in percent.
+    pub busy: Vec<(String, u8)>,
     /// Process id.
     pub pid: u32,
     /// Program version.
@@ -582,6 +584,7 @@ impl Node {
             mesh: self.mesh.snapshot(self.now()),
             plane: self.plane.counters(),
             io: self.plane.io_counters(),
+            busy: self.readings.busy(),
             refused: self.refused(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),

@@ -100,12 +100,19 @@ fn weaknesses(way: &Originator, neighbors: &[Neighbor], interfaces: &[Interface]
             weak.push(format!("{} hears us badly: {} of 64 messages came back", n.neigh_address, n.echo_count));
         }
     }
-    let mtu = interfaces.iter().find(|i| i.hard_ifname == way.hard_ifname).and_then(|i| i.mtu);
+    let interface = interfaces.iter().find(|i| i.hard_ifname == way.hard_ifname);
+    if let Some(percent) = interface.and_then(|i| i.channel_busy_percent).filter(|p| *p >= BUSY) {
+        weak.push(format!("the channel of {} is busy for {percent} % of the time", way.hard_ifname));
+    }
+    let mtu = interface.and_then(|i| i.mtu);
     if let Some(mtu) = mtu.filter(|mtu| u32::try_from(*mtu).is_ok_and(|mtu| mtu < MTU_RECOMMENDED)) {
         weak.push(format!("the MTU of {} is {mtu}, which forces fragments", way.hard_ifname));
     }
     weak
 }
+
+/// A channel that is busy for so much of the time, in percent, leaves little.
+const BUSY: u8 = 50;
 
 #[cfg(test)]
 mod tests {
@@ -141,6 +148,13 @@ mod tests {
             weak.len() == 1 && weak[0].contains("does not forward") && weak[0].contains("2 of the last 16"),
             "{weak:?}"
         );
+        let busy = |percent: u8| -> Interface {
+            let text = r#"{"mesh_ifname":"mesh0","hard_ifname":"e","mtu":1532,"channel_busy_percent":"#;
+            serde_json::from_str(&format!("{text}{percent}}}")).unwrap()
+        };
+        let good = near(r#""tq":255,"echo_count":64,"receive_count":64"#);
+        assert!(weaknesses(&way, &[good.clone()], &[busy(49)]).is_empty());
+        assert_eq!(weaknesses(&way, &[good], &[busy(83)]), ["the channel of e is busy for 83 % of the time"]);
         let blind = near(r#""throughput":1000,"throughput_source":"assumed","echo_count":0,"receive_count":0"#);
         assert!(weaknesses(&way, &[blind], &[link(1532)])[0].contains("driver gives no rate"));
     }

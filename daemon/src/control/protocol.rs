@@ -315,6 +315,9 @@ pub struct Interface {
     /// It counts as a radio.
     #[serde(default, skip_serializing_if = "is_false")]
     pub wifi: bool,
+    /// Share of the time that its channel is busy, in percent, where the driver measures it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_busy_percent: Option<u8>,
     /// It gives the originator address.
     #[serde(default, skip_serializing_if = "is_false")]
     pub primary: bool,

@@ -84,6 +84,7 @@ pub fn interfaces<'a>(s: &'a NodeSnapshot, setup: &'a RunSetup) -> impl Iterator
         hop_penalty: None,
         mtu: None,
         wifi: false,
+        channel_busy_percent: None,
         primary: false,
         reason: Some(reason.to_owned()),
     };
@@ -95,6 +96,7 @@ pub fn interfaces<'a>(s: &'a NodeSnapshot, setup: &'a RunSetup) -> impl Iterator
         hop_penalty: setup.links.iter().find(|known| known.name == l.name).map(|known| known.hop_penalty),
         mtu: Some(l.mtu),
         wifi: l.wifi,
+        channel_busy_percent: s.busy.iter().find(|(name, _)| *name == l.name).map(|(_, percent)| *percent),
         primary: l.primary,
         reason: None,
     });

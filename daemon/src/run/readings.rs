@@ -53,6 +53,8 @@ struct Report {
     ifindex: u32,
     /// Number of the radio's interface, which a VLAN stands on.
     radio: Option<u32>,
+    /// Share of the time that the radio's channel is busy, in percent, when it was just read.
+    busy_percent: Option<u8>,
     inputs: Vec<Input>,
 }
 
@@ -68,6 +70,8 @@ pub(super) struct Readings {
     /// Hard interfaces by the number of the radio's interface under them.
     radios: BTreeMap<u32, LinkId>,
     inputs: Vec<Input>,
+    /// How busy the channels of radios are, in percent.
+    busy: BTreeMap<LinkId, u8>,
 }
 
 impl Readings {
@@ -82,6 +86,7 @@ impl Readings {
     pub(super) fn follow(&mut self, targets: impl Iterator<Item = Target>) {
         self.targets = targets.collect();
         self.radios.retain(|_, id| self.targets.iter().any(|t| t.id == *id));
+        self.busy.retain(|id, _| self.targets.iter().any(|t| t.id == *id));
         self.order();
     }
 
@@ -130,6 +135,9 @@ impl Readings {
                 if let Some(radio) = report.radio {
                     self.radios.insert(radio, report.id);
                 }
+                if let Some(percent) = report.busy_percent {
+                    self.busy.insert(report.id, percent);
+                }
                 self.inputs.extend(report.inputs);
             }
         }
@@ -146,6 +154,12 @@ impl Readings {
             // Its rate, and how much was lost, are read now and not at the next turn.
             What::New | What::Lost(_) => self.tell(Order::Now { radio }),
         }
+    }
+
+    /// Names of radios, and for how much of the time their channels are busy, in percent.
+    pub(super) fn busy(&self) -> Vec<(String, u8)> {
+        let named = |t: &Target| Some((t.name.clone(), *self.busy.get(&t.id)?));
+        self.targets.iter().filter_map(named).collect()
     }
 
     /// What was read and heard, for the core.

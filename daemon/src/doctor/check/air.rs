@@ -95,7 +95,9 @@ fn strangers(facts: &Facts, air: &Air, report: &mut Report) {
                     ),
                     format!(
                         "One mesh needs one algorithm on all nodes. Set algorithm = \"{theirs}\" here and restart, or bring \
-                         the others to {mine} (kernel: batctl routing_algo BATMAN_{mine} before bat0 is made)."
+                         the others to {mine} (kernel: batctl routing_algo BATMAN_{mine} before bat0 is made). With \
+                         algorithm = \"auto\" this node follows its neighbors by itself, within a minute or two, unless \
+                         kernel nodes of its own kind are there."
                     ),
                 )
                 .on(name),

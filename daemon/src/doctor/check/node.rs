@@ -133,7 +133,36 @@ fn running(facts: &Facts, node: &Running, report: &mut Report) {
                 "Raise the limit under [limits] in the configuration file; if the mesh is not that large, somebody \
                  floods it with invented addresses.",
             )),
-            what if what.contains("loop") => report.add(Finding::error(
+            "address_twice" => report.add(Finding::error(
+                "address_twice",
+                format!("{text}."),
+                "Two devices with one MAC cannot mesh: images copied from one device to many often carry it along. If \
+                 no device of yours has it, somebody forges messages: a radio mesh with a passphrase (SAE) keeps \
+                 strangers out.",
+            )),
+            "metric_implausible" => report.add(Finding::warning(
+                "metric_implausible",
+                format!("{text}."),
+                "Look at that node: a hop penalty of 0 or a wrong throughput in its configuration does it, or somebody \
+                 forges messages.",
+            )),
+            "client_contested" => report.add(Finding::warning(
+                "client_contested",
+                format!("{text}."),
+                "If it is the site's router or another station that never moves, write it into protected_clients. Else \
+                 look for a second connection between this LAN and the other node's, or for two devices with one MAC.",
+            )),
+            "address_flip" => report.add(Finding::warning(
+                "address_flip",
+                format!("{text}."),
+                "Two stations use one IP address, or somebody forges ARP: look for the MAC that should not have it.",
+            )),
+            "gateway_implausible" => report.add(Finding::warning(
+                "gateway_implausible",
+                format!("{text}."),
+                "Name the gateways that may be used: allowed under [gateway].",
+            )),
+            "loop_detected" => report.add(Finding::error(
                 "loop",
                 format!("The node has found a loop: {text}."),
                 "Find the second connection between the LAN and the mesh and take it away, or switch bridge loop \

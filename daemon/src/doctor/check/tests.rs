@@ -538,3 +538,19 @@ fn why_a_radio_meets_nobody() {
     assert_eq!(report.findings[0].text, "The mesh \"lab\" is in reach on channel 6, but wlan0 is on channel 1.");
     assert!(report.fine.iter().any(|f| f == "wlan0: mesh \"lab\", on channel 1, without a key, 0 stations"));
 }
+
+#[test]
+fn signs_of_lies_are_findings() {
+    for (what, severity) in [
+        ("address_twice", Severity::Error),
+        ("metric_implausible", Severity::Warning),
+        ("client_contested", Severity::Warning),
+        ("address_flip", Severity::Warning),
+        ("gateway_implausible", Severity::Warning),
+    ] {
+        let mut facts = healthy();
+        node(&mut facts).events.push((what.into(), "two devices seem to be one".into()));
+        let report = examine(&facts);
+        assert_eq!((report.findings[0].code, report.findings[0].severity), (what, severity));
+    }
+}

@@ -3,6 +3,7 @@
 use super::{Order, Report, Target};
 use crate::netlink::GenericSocket;
 use crate::nl80211::station::stations;
+use crate::nl80211::survey::{Survey, surveys};
 use crate::nl80211::{StationInfo, interface, radio_below};
 use crate::sys::ethtool::wire_speed;
 use mesh_core::{Input, LinkSpeed, Station};
@@ -16,6 +17,8 @@ use tokio::sync::mpsc;
 
 /// Radios are asked this often: the usual interval of hellos (ELP).
 const RADIO_EVERY: Duration = Duration::from_millis(500);
+/// The share of time that a channel is busy is measured over this time.
+const SURVEY_EVERY: Duration = Duration::from_secs(10);
 /// Wires are asked when anything about interfaces changes, and this often besides.
 const WIRE_EVERY: Duration = Duration::from_secs(10);
 
@@ -36,6 +39,8 @@ struct Source {
     radio: Option<u32>,
     speed: Option<LinkSpeed>,
     stations: Stations,
+    survey: Option<Survey>,
+    survey_due: Instant,
 }
 
 impl Reader {
@@ -59,8 +64,9 @@ impl Reader {
                 if source.due <= now {
                     source.due = now + if source.target.wifi { RADIO_EVERY } else { WIRE_EVERY };
                     let inputs = source.read(&mut self.nl80211, self.ethtool.as_ref());
+                    let busy_percent = source.read_survey(&mut self.nl80211, now);
                     let Target { id, ifindex, .. } = source.target;
-                    let report = Report { id, ifindex, radio: source.radio, inputs };
+                    let report = Report { id, ifindex, radio: source.radio, busy_percent, inputs };
                     // A full channel means a main loop that is busy; the next report is newer.
                     let _ = self.report.try_send(report);
                 }
@@ -84,6 +90,8 @@ impl Reader {
                             radio: None,
                             speed: None,
                             stations: Stations::default(),
+                            survey: None,
+                            survey_due: now,
                         }),
                     }
                 }
@@ -142,6 +150,21 @@ impl Source {
                 Vec::new()
             }
         }
+    }
+}
+
+impl Source {
+    /// For how much of the time the channel was busy since the last look, in percent.
+    fn read_survey(&mut self, nl80211: &mut Option<GenericSocket>, now: Instant) -> Option<u8> {
+        let (radio, socket) = (self.radio?, nl80211.as_mut()?);
+        if now < self.survey_due {
+            return None;
+        }
+        // A driver that measures nothing says so at once; asking it again now and then costs nothing.
+        self.survey_due = now + SURVEY_EVERY;
+        let read = surveys(socket, radio).ok()?.into_iter().find(|s| s.in_use)?;
+        let before = self.survey.replace(read);
+        before.map_or(read, |before| read.since(&before)).busy_percent()
     }
 }
 
