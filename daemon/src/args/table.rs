@@ -554,7 +554,9 @@ const COMMANDS: &[Command] = &[
         name: "events",
         aliases: &["e", "event"],
         summary: "what changes, as it happens",
-        about: "Neighbours and nodes that come and go, clients that roam, tables that are full.",
+        about: "One line for each, until the node stops: neighbours, nodes and gateways that come and go, clients that \
+                roam, a routing algorithm that changes, and what somebody should look at: tables that are full, loops, \
+                addresses that two devices use, ways and offers that cannot be. With --json a line of JSON for each.",
         flags: &[JSON, NAMES, CONNECT, COMMON],
         ..NONE
     },
@@ -575,8 +577,9 @@ const COMMANDS: &[Command] = &[
         summary: "what is wrong, and what to do about it",
         about: "Looks at everything that keeps a mesh from working: the node, its configuration, its hard interfaces, \
                 who is heard on them and what they speak, loops and MACs that are there twice, the kernel module, rights, \
-                packet filters, addresses. Says in plain words what is wrong, worst first, and what to do. It needs no \
-                running node and changes nothing; as root it sees more.\n\n\
+                packet filters, addresses, and for radios their kind, channel, key and stations. Says in plain words \
+                what is wrong, worst first, and what to do. It needs no running node, changes nothing and sends nothing; \
+                as root it sees more. A radio that meets nobody waits for beacons on all channels, some seconds more.\n\n\
                 Ends with 0 if there are hints at most, with 3 for warnings, with 4 for errors.",
         flags: &[
             &[

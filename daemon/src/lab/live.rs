@@ -489,10 +489,11 @@ impl Live {
             address: client.address.to_string(),
             mac: client_mac(place).to_string(),
         });
-        let routes = self.picture.routes(place).map(|(to, next, tq)| RouteReport {
+        let routes = self.picture.routes(place).map(|(to, next, metric)| RouteReport {
             to: name(to),
             next: name(next),
-            tq,
+            tq: metric.tq(),
+            throughput: metric.kbits(),
             way: self.picture.way(place, to).map(|way| way.into_iter().map(name).collect()),
         });
         NodeReport {
@@ -511,17 +512,19 @@ impl Live {
 
     fn link_report(&self, link: &super::world::Link) -> LinkReport {
         let (a, b) = link.ends;
-        let tq = |from: usize, to: usize| {
+        let metric = |from: usize, to: usize| {
             let address = self.world.nodes.get(to)?.address_towards(self.world.nodes.get(from)?)?;
-            self.picture.link_tq(from, address)
+            self.picture.link(from, address)
         };
         let [there, back] = link.paths;
+        let metrics = [metric(a, b), metric(b, a)];
         LinkReport {
             source: self.world.name(a).into(),
             target: self.world.name(b).into(),
             cut: link.cut,
             loss: self.world.usage(a).map(|_| [there.loss, back.loss]),
-            tq: [tq(a, b), tq(b, a)],
+            tq: metrics.map(|m| m?.tq()),
+            throughput: metrics.map(|m| m?.kbits()),
         }
     }
 

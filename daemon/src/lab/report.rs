@@ -82,8 +82,12 @@ pub(crate) struct RouteReport {
     pub(crate) to: String,
     /// Next hop.
     pub(crate) next: String,
-    /// Quality of the way, 0 to 255.
-    pub(crate) tq: u8,
+    /// IV: quality of the way, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tq: Option<u8>,
+    /// V: throughput of the way in kbit/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) throughput: Option<u64>,
     /// Nodes on the way, both ends included; nothing while routes change.
     pub(crate) way: Option<Vec<String>>,
 }
@@ -120,8 +124,11 @@ pub(crate) struct LinkReport {
     pub(crate) cut: bool,
     /// Share of frames that the air takes; nothing on a wire.
     pub(crate) loss: Option<[f64; 2]>,
-    /// Quality that each end measured for sending to the other.
+    /// IV: quality that each end measured for sending to the other.
     pub(crate) tq: [Option<u8>; 2],
+    /// V: throughput in kbit/s that each end expects for sending to the other.
+    #[serde(default)]
+    pub(crate) throughput: [Option<u64>; 2],
 }
 
 /// An ordered pair of clients, named by their nodes.

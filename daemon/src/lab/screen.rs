@@ -129,15 +129,14 @@ fn head(report: &Report) -> Vec<Vec<Cell>> {
 }
 
 fn links(report: &Report, view: &View) -> Vec<Vec<Cell>> {
-    let tq = |tq: Option<u8>| tq.map_or("-".to_owned(), |tq| tq.to_string());
     let cells = report.links.iter().map(|link| {
         let names = format!("{} {}", link.source, link.target);
         if link.cut {
             return vec![Cell::plain(format!("{names} ")), Cell::new("cut", Tone::Bad)];
         }
-        let worst = link.tq.iter().map(|tq| tq.unwrap_or(0)).min().unwrap_or(0);
-        let quality = format!("{}/{}", tq(link.tq[0]), tq(link.tq[1]));
-        vec![Cell::plain(format!("{names} ")), Cell::new(quality, tone_of_tq(worst))]
+        let [there, back] = [0, 1].map(|i| quality(link.tq[i], link.throughput[i]));
+        let worst = there.1.max(back.1);
+        vec![Cell::plain(format!("{names} ")), Cell::new(format!("{}/{}", there.0, back.0), worst.tone())]
     });
     columns(cells.collect(), view.width)
 }
@@ -151,7 +150,8 @@ fn routes(report: &Report, view: &View) -> Vec<Vec<Cell>> {
         return vec![vec![Cell::new("none yet", Tone::Dim)]];
     }
     let cells = node.routes.iter().map(|route| {
-        let tq = Cell::new(format!("{:3}", route.tq), tone_of_tq(route.tq));
+        let (text, grade) = quality(route.tq, route.throughput);
+        let tq = Cell::new(format!("{text:>3}"), grade.tone());
         let way = match &route.way {
             Some(way) if node.routes.len() <= MANY => {
                 let hops = way.len().saturating_sub(1);
@@ -277,11 +277,45 @@ fn paint(row: &[Cell], view: &View) -> String {
     out.trim_end().to_owned()
 }
 
-fn tone_of_tq(tq: u8) -> Tone {
-    match tq {
-        0..50 => Tone::Bad,
-        50..150 => Tone::Fair,
-        _ => Tone::Good,
+/// How good something is, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Grade {
+    Good,
+    Fair,
+    Bad,
+}
+
+impl Grade {
+    fn tone(self) -> Tone {
+        match self {
+            Self::Good => Tone::Good,
+            Self::Fair => Tone::Fair,
+            Self::Bad => Tone::Bad,
+        }
+    }
+}
+
+/// A quality (IV) or a throughput in kbit/s (V) in few characters, and what to think of it. Below
+/// 1 Mbit/s hardly anything can be done, above 10 everything usual.
+fn quality(tq: Option<u8>, kbits: Option<u64>) -> (String, Grade) {
+    match (tq, kbits) {
+        (Some(tq), _) => {
+            let grade = match tq {
+                0..50 => Grade::Bad,
+                50..150 => Grade::Fair,
+                _ => Grade::Good,
+            };
+            (tq.to_string(), grade)
+        }
+        (None, Some(kbits)) => {
+            let grade = match kbits {
+                0..1000 => Grade::Bad,
+                1000..10_000 => Grade::Fair,
+                _ => Grade::Good,
+            };
+            (format!("{}.{}M", kbits / 1000, kbits % 1000 / 100), grade)
+        }
+        (None, None) => ("-".to_owned(), Grade::Bad),
     }
 }
 
@@ -327,6 +361,15 @@ mod tests {
     use super::super::report::{AirReport, ClientReport, LinkReport, PairReport, RouteReport, TransferReport};
     use super::*;
 
+    #[test]
+    fn throughputs_are_judged_too() {
+        assert_eq!(quality(Some(255), None), ("255".to_owned(), Grade::Good));
+        assert_eq!(quality(None, Some(12_340)), ("12.3M".to_owned(), Grade::Good));
+        assert_eq!(quality(None, Some(1000)), ("1.0M".to_owned(), Grade::Fair));
+        assert_eq!(quality(None, Some(900)).1, Grade::Bad);
+        assert_eq!(quality(None, None), ("-".to_owned(), Grade::Bad));
+    }
+
     fn report(nodes: usize) -> Report {
         let name = |n: usize| format!("n{}", n + 1);
         let node = |n: usize| NodeReport {
@@ -335,7 +378,13 @@ mod tests {
             client: Some(ClientReport { name: format!("c{}", n + 1), ..Default::default() }),
             routes: (0..nodes)
                 .filter(|to| *to != n)
-                .map(|to| RouteReport { to: name(to), next: name(to), tq: 200, way: Some(vec![name(n), name(to)]) })
+                .map(|to| RouteReport {
+                    to: name(to),
+                    next: name(to),
+                    tq: Some(200),
+                    throughput: None,
+                    way: Some(vec![name(n), name(to)]),
+                })
                 .collect(),
             air: Some(AirReport { sending: 0.05, busy: 0.25, ..Default::default() }),
             ..Default::default()

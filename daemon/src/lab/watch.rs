@@ -1,6 +1,6 @@
 //! Asks a daemon over its control socket what it sees.
 
-use super::picture::{Route, Seen};
+use super::picture::{Metric, Route, Seen};
 use crate::control::client::{Client, ClientError};
 use crate::control::protocol::Ask;
 use std::path::Path;
@@ -15,9 +15,12 @@ pub(crate) async fn observe(socket: &Path, pid: u32) -> Result<Seen, ClientError
     let originators = daemon.ask(Ask::Originators).await?.originators.unwrap_or_default();
     let best = originators.into_iter().filter(|way| way.best);
     Ok(Seen {
-        neighbors: neighbors.into_iter().map(|n| (n.neigh_address.0, n.tq.unwrap_or(u8::MAX))).collect(),
+        neighbors: neighbors.into_iter().map(|n| (n.neigh_address.0, Metric::of(n.tq, n.throughput))).collect(),
         routes: best
-            .map(|way| (way.orig_address.0, Route { next: way.neigh_address.0, tq: way.tq.unwrap_or(u8::MAX) }))
+            .map(|way| {
+                let metric = Metric::of(way.tq, way.throughput);
+                (way.orig_address.0, Route { next: way.neigh_address.0, metric })
+            })
             .collect(),
         rss_bytes: resident(pid).unwrap_or(0),
     })
