@@ -44,6 +44,15 @@ pub struct LinkInfo {
 }
 
 impl LinkInfo {
+    /// True if the speed that it tells is that of something else: a tunnel has that of the wire it
+    /// happens to leave by, a bridge that of its fastest port, a TAP device an invented one.
+    pub fn speed_means_nothing(&self) -> bool {
+        matches!(
+            self.kind.as_str(),
+            "bridge" | "openvswitch" | "tun" | "vxlan" | "geneve" | "gretap" | "ip6gretap" | "erspan" | "ip6erspan"
+        )
+    }
+
     /// Reads the body of a link message. `None` when it is about something else, such as a
     /// bridge's view of its port.
     pub fn parse(body: &[u8]) -> Option<Self> {

@@ -33,6 +33,8 @@ struct Slot {
     seen: Option<u32>,
     /// Number of the interface that we set up, to be set down at the end.
     raised: Option<u32>,
+    /// Its driver cannot know how fast it is.
+    blind: bool,
     mtu_told: bool,
 }
 
@@ -85,6 +87,7 @@ impl Links {
                 carrier: true,
                 seen: None,
                 raised: None,
+                blind: false,
                 mtu_told: false,
             });
         }
@@ -118,7 +121,8 @@ impl Links {
     pub(super) fn open_ones(&self) -> impl Iterator<Item = Target> {
         self.slots.iter().filter_map(|slot| match &slot.state {
             State::Open { ifindex, config } => {
-                Some(Target { id: slot.id, ifindex: *ifindex, name: config.name.clone(), wifi: config.wifi })
+                let (id, ifindex, name) = (slot.id, *ifindex, config.name.clone());
+                Some(Target { id, ifindex, name, wifi: config.wifi, blind: slot.blind })
             }
             State::Closed(_) => None,
         })
@@ -171,6 +175,7 @@ impl Slot {
 
     fn follow(&mut self, link: &LinkInfo, plane: &mut PortablePlane, inputs: &mut Vec<Input>) {
         let name = &self.setup.name;
+        self.blind = link.speed_means_nothing();
         let wifi = self.setup.wifi.unwrap_or_else(|| radio_below(Path::new("/sys/class/net"), name).is_some());
         let fresh = LinkConfig {
             name: name.clone(),

@@ -33,6 +33,8 @@ pub(super) struct Target {
     pub(super) ifindex: u32,
     pub(super) name: String,
     pub(super) wifi: bool,
+    /// Its driver cannot know how fast it is.
+    pub(super) blind: bool,
 }
 
 /// What the main loop tells the reader.
@@ -191,7 +193,7 @@ mod tests {
     #[test]
     fn nothing_is_read_before_the_start() {
         let mut readings = Readings::default();
-        let target = Target { id: LinkId(0), ifindex: 1, name: "lo".to_owned(), wifi: false };
+        let target = Target { id: LinkId(0), ifindex: 1, name: "lo".to_owned(), wifi: false, blind: false };
         readings.follow([target].into_iter());
         assert!(readings.orders.is_none());
     }

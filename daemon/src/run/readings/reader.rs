@@ -115,7 +115,8 @@ impl Source {
         if self.target.wifi {
             return self.read_radio(nl80211);
         }
-        let told = ethtool.and_then(|socket| wire_speed(socket, &self.target.name).ok());
+        let asked = ethtool.filter(|_| !self.target.blind);
+        let told = asked.and_then(|socket| wire_speed(socket, &self.target.name).ok());
         // Who tells nothing counts as full duplex. Source: "B.A.T.M.A.N. V" section 2.
         let speed = told.map_or(LinkSpeed { throughput: None, full_duplex: true }, |told| LinkSpeed {
             throughput: told.mbit.map(|mbit| mbit.saturating_mul(10)),
@@ -249,7 +250,7 @@ mod tests {
     fn a_wire_is_told_once() {
         let (report, mut reports) = mpsc::channel(8);
         let (order, orders) = channel();
-        let target = Target { id: LinkId(4), ifindex: 1, name: "lo".to_owned(), wifi: false };
+        let target = Target { id: LinkId(4), ifindex: 1, name: "lo".to_owned(), wifi: false, blind: false };
         order.send(Order::Follow(vec![target.clone()])).unwrap();
         order.send(Order::Follow(vec![target])).unwrap();
         drop(order);
