@@ -168,7 +168,34 @@ fn lists_have_batctls_keys() {
                 }
             ])
         );
+        let multicast = ask(&path, json!("multicast")).await;
+        let bits = |raw: u32| {
+            json!({
+                "all_unsnoopables": raw & 1 != 0, "want_all_ipv4": raw & 2 != 0, "want_all_ipv6": raw & 4 != 0,
+                "want_no_rtr_ipv4": raw & 8 != 0, "want_no_rtr_ipv6": raw & 16 != 0,
+                "have_mc_ptype_capa": raw & 32 != 0, "raw": raw
+            })
+        };
+        let above = json!({
+            "bridged": true, "querier_ipv4_exists": true, "querier_ipv6_exists": true,
+            "querier_ipv4_shadowing": false, "querier_ipv6_shadowing": true, "raw": 0b10111
+        });
+        assert_eq!(
+            multicast["multicast"],
+            json!({
+                "mcast_flags": bits(0x39), "mcast_flags_priv": above,
+                "multicast_forceflood_enabled": false, "multicast_fanout": 16
+            })
+        );
+        assert_eq!(
+            multicast["mcast_flags"],
+            json!([
+                {"orig_address": "02:00:00:00:00:02", "mcast_flags": bits(0x3e)},
+                {"orig_address": "02:00:00:00:00:04"}
+            ])
+        );
         let mesh = ask(&path, json!("mesh")).await["mesh"].clone();
+        assert_eq!((&mesh["mcast_flags"], &mesh["mcast_flags_priv"]), (&bits(0x39), &above));
         assert_eq!((&mesh["orig_interval"], &mesh["hop_penalty"]), (&json!(1000), &json!(30)));
         assert_eq!((&mesh["mesh_ifname"], &mesh["distributed_arp_table_enabled"]), (&json!("mesh0"), &json!(true)));
     });

@@ -123,6 +123,19 @@ fn tables() {
         )
     );
     assert_eq!(
+        node.says(&["mf"]),
+        "[Meshwork 9.9.9, MainIF/MAC: wlan0/02:00:00:00:00:01 (mesh0/02:00:00:00:00:64 BATMAN_IV)]\n\
+         Multicast flags (own flags: [U... . .])\n\
+         * Bridged [U]\t\t\t\tU\n\
+         * No IGMP/MLD Querier [4/6]:\t\t./.\n\
+         * Shadowing IGMP/MLD Querier [4/6]:\t./6\n\
+         -------------------------------------------\n       \
+         Originator Flags\n\
+         02:00:00:00:00:02 [.46. . .]\n\
+         02:00:00:00:00:04 -\n"
+    );
+    assert_eq!(node.says(&["multicast", "-H", "-n"]).lines().count(), 2);
+    assert_eq!(
         node.says(&["if"]),
         "wlan0: active 02:00:00:00:00:01 mtu 1532 hop-penalty 5 wifi primary\n\
          eth0: not used: it is a port of the bridge br-lan\neth1: not used: not there or not up\n"

@@ -24,6 +24,7 @@ impl Mesh {
             (self.global.is_consistent(), "clients do not fit their lists and checksums"),
             (self.links.is_empty() || self.primary.is_some(), "no primary hard interface"),
             (self.bla.is_consistent(), "claims do not fit their checksums and bounds"),
+            (self.multicast_is_consistent(), "who wants which groups does not fit the originators"),
             (self.tables.len() == self.links.len() + 1, "a routing table without hard interface"),
         ];
         checks.into_iter().find(|(fine, _)| !fine).map(|(_, what)| what).or_else(|| self.dat_broken_invariant())

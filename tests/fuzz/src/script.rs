@@ -2,6 +2,7 @@
 //! checksums that often fit, so that the fuzzer gets past the first checks.
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use mesh_core::multicast::{Listeners, Querier};
 use mesh_core::{
     Algorithm, Behind, Caps, Choice, Duration, Echo, GatewayConfig, GatewayMode, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Station,
 };
@@ -22,6 +23,7 @@ use packet::tvlv::tt::{self, TtChange};
 use packet::tvlv::{emit, kind};
 use packet::unicast::{Unicast4Header, UnicastHeader, UnicastTvlvHeader};
 use packet::{MacAddr, Vid, bcast::BcastHeader};
+use std::net::IpAddr;
 use zerocopy::IntoBytes;
 
 /// Our own mesh interface.
@@ -76,6 +78,8 @@ pub fn config(u: &mut Unstructured<'_>) -> Result<MeshConfig> {
             mode: [GatewayMode::Off, GatewayMode::Client, GatewayMode::Server][usize::from(bits >> 6) % 3],
             ..GatewayConfig::default()
         },
+        multicast_forceflood: u.ratio(1, 8)?,
+        multicast_fanout: *u.choose(&[16, 2, 0])?,
         caps: Caps {
             originators: 6,
             neighbors: 3,
@@ -146,7 +150,8 @@ pub fn step(u: &mut Unstructured<'_>) -> Result<Step> {
 /// What only the system knows.
 fn told(u: &mut Unstructured<'_>, link: LinkId) -> Result<Input> {
     let rate = *u.choose(&[None, Some(0), Some(10), Some(2000), Some(u32::MAX)])?;
-    Ok(match u.int_in_range(0..=5_u8)? {
+    Ok(match u.int_in_range(0..=7_u8)? {
+        6 | 7 => Input::Listeners(if u.ratio(1, 8)? { None } else { Some(listeners(u)?) }),
         0 => Input::LinkSpeed(link, LinkSpeed { throughput: rate, full_duplex: u.arbitrary()? }),
         1 => Input::Station(link, neighbor(u)?, Station::Gone),
         2 => Input::Station(link, neighbor(u)?, Station::Failed(u.arbitrary()?)),
@@ -157,6 +162,79 @@ fn told(u: &mut Unstructured<'_>, link: LinkId) -> Result<Input> {
             marked: [(station(u)?, Behind { wifi: u.arbitrary()?, isolated: u.arbitrary()? })].into(),
         }),
     })
+}
+
+/// One of a few groups of every reach, addresses that are none among them.
+fn group(u: &mut Unstructured<'_>) -> Result<IpAddr> {
+    let last = u.int_in_range(0..=3)?;
+    Ok(if u.arbitrary()? {
+        let v4 = *u.choose(&[[224, 0, 0], [239, 1, 2], [239, 129, 2], [255, 255, 255], [10, 0, 0]])?;
+        IpAddr::from([v4[0], v4[1], v4[2], last])
+    } else {
+        let scope = *u.choose(&[0xff01_u16, 0xff02, 0xff02, 0xff05, 0xff3e, 0xfe80])?;
+        IpAddr::from([scope, 0, 0, 0, 0, 0, 0, u16::from(last)])
+    })
+}
+
+/// Who listens behind the mesh interface; sometimes more than is announced one by one.
+fn listeners(u: &mut Unstructured<'_>) -> Result<Listeners> {
+    let mut l = Listeners { bridged: u.arbitrary()?, ..Listeners::default() };
+    for _ in 0..u.int_in_range(0..=4)? {
+        l.groups.insert(group(u)?);
+        l.addresses.insert(client(u)?);
+    }
+    if u.ratio(1, 16)? {
+        l.groups.extend((0..=u8::MAX).map(|n| IpAddr::from([239, 9, n, 1])));
+        l.groups.extend((0..=u16::from(u8::MAX)).map(|n| IpAddr::from([0xff02, 0, 0, 0, 0, 0, 9, n])));
+    }
+    for v in [&mut l.ipv4, &mut l.ipv6] {
+        v.querier = *u.choose(&[Querier::Absent, Querier::Known, Querier::Known, Querier::Shadowing])?;
+        v.router = u.ratio(1, 4)?;
+    }
+    Ok(l)
+}
+
+/// A frame for a group, most often at the address that it has: a datagram, or what listeners and
+/// queriers say, whole or not.
+fn group_frame(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let group = group(u)?;
+    let mut out = match group {
+        IpAddr::V4(a) => [&[1, 0, 0x5e, a.octets()[1] & 0x7f][..], &a.octets()[2..]].concat(),
+        IpAddr::V6(a) => [&[0x33, 0x33][..], &a.octets()[12..]].concat(),
+    };
+    out.extend(client(u)?.0);
+    if let Some(id) = Vid::tagged(u.int_in_range(0..=1)?).id().filter(|_| u.ratio(1, 8).unwrap_or(false)) {
+        out.extend([0x81, 0]);
+        out.extend(id.to_be_bytes());
+    }
+    match group {
+        IpAddr::V4(a) => {
+            // With a router alert, as real reports have it, or without.
+            let words = u.int_in_range(5..=6_u8)?;
+            let protocol = *u.choose(&[17, 2, 2])?;
+            out.extend([8, 0, 0x40 | words, 0, 0, 0, 0, 0, 0, 0, 1, protocol, 0, 0, 10, 0, 0, 1]);
+            out.extend(a.octets());
+            out.resize(out.len() + usize::from(words - 5) * 4, 0);
+            out.push(*u.choose(&[0x11, 0x12, 0x16, 0x17, 0x22])?);
+        }
+        IpAddr::V6(a) => {
+            let next = *u.choose(&[17, 58, 0, 0])?;
+            out.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, next, 1]);
+            out.extend([0xfe; 16]);
+            out.extend(a.octets());
+            if next == 0 {
+                let words = *u.choose(&[0, 0, 1, 255])?;
+                out.extend([58, words, 5, 2, 0, 0, 0, 0]);
+            }
+            out.push(u.int_in_range(130..=143)?);
+        }
+    }
+    let len = out.len() + *u.choose(&[0, 7, 60, 1200, 1300])?;
+    out.resize(len, u.arbitrary()?);
+    if u.ratio(1, 8)? {
+        out.truncate(14 + u.int_in_range(0..=60)?);
+    }
+    Ok(out)
 }
 
 /// VLANs on the mesh interface, now and then with an address of somebody else.
@@ -188,6 +266,7 @@ fn client(u: &mut Unstructured<'_>) -> Result<MacAddr> {
         0 => HOST,
         1 => MacAddr::BROADCAST,
         2 => MacAddr([0x33, 0x33, 0, 0, 0, 1]),
+        4 => MacAddr([1, 0, 0x5e, 1, 2, u.int_in_range(0..=3)?]),
         3 => MacAddr([0xba, 0xbe, 1, 2, 3, 4]),
         n => MacAddr([2, 0xcc, 0, 0, 0, n]),
     })
@@ -199,8 +278,10 @@ fn vid(u: &mut Unstructured<'_>) -> Result<Vid> {
 
 fn client_frame(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    if u.ratio(1, 6)? {
-        return claim(u);
+    match u.int_in_range(0..=11_u8)? {
+        0 | 1 => return claim(u),
+        2 | 3 => return group_frame(u),
+        _ => {}
     }
     out.extend(client(u)?.0);
     out.extend(client(u)?.0);

@@ -68,6 +68,11 @@ impl Mesh {
         self.multicast.wants = None;
     }
 
+    /// Whether what is remembered of others' wishes is what they announce.
+    pub(crate) fn multicast_is_consistent(&self) -> bool {
+        self.multicast.wants.as_ref().is_none_or(|wants| *wants == Wants::of(&self.originators))
+    }
+
     /// For people: what we announce, and what we know of the bridge above.
     pub(crate) fn multicast_view(&self) -> MulticastView {
         let known = self.multicast.listeners.as_ref();

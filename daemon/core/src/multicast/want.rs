@@ -13,7 +13,7 @@ const UNHEARD: u8 = flags::WANT_NO_RTR4 | flags::WANT_NO_RTR6 | flags::HAVE_MC_P
 const SILENT: u8 = flags::WANT_ALL_IPV4 | flags::WANT_ALL_IPV6;
 
 /// Originators by what they want, in order of address.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wants {
     unsnoopables: Vec<MacAddr>,
     all4: Vec<MacAddr>,
