@@ -3,6 +3,8 @@
 use super::{Dst, Line};
 use crate::bla::{ClaimFrame, Kind};
 use crate::eth::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, EthHeader};
+use crate::meshwork::say;
+use crate::verify::VerifyFrame;
 use core::fmt::{self, Write};
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -21,6 +23,14 @@ pub(super) fn frame(line: &mut Line<'_, '_>, bytes: &[u8]) -> fmt::Result {
 pub(super) fn behind_addresses(line: &mut Line<'_, '_>, bytes: &[u8]) -> fmt::Result {
     if let Ok(claim) = ClaimFrame::parse(bytes) {
         return bla(line, &claim);
+    }
+    if let Ok(verify) = VerifyFrame::parse(bytes) {
+        let what = match verify.what {
+            say::ASK => "asks whether this arrives",
+            say::ANSWER => "answers that it arrived",
+            _ => "says something unknown",
+        };
+        return write!(line, "Meshwork {} {what}, nonce {:016x}", verify.src, verify.nonce.get());
     }
     let mut rest = bytes.get(12..).unwrap_or_default();
     // Two tags at most: more are not traffic but a puzzle.

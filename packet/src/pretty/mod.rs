@@ -364,6 +364,16 @@ mod tests {
     }
 
     #[test]
+    fn question_beyond_a_neighbour() {
+        let frame = crate::verify::VerifyFrame::new(MacAddr([2; 6]), MacAddr([4; 6]), crate::meshwork::say::ASK, 0xabc);
+        let line = Pretty(frame.as_bytes()).to_string();
+        assert!(
+            line.ends_with("Meshwork 04:04:04:04:04:04 asks whether this arrives, nonce 0000000000000abc"),
+            "{line}"
+        );
+    }
+
+    #[test]
     fn tagged_mesh_frame() {
         let line = pretty("ff ff ff ff ff ff 02 00 00 00 00 01 81 00 00 05 43 05 02 0f");
         assert_eq!(line, "02:00:00:00:00:01 > broadcast: vlan 5 CODED 2 bytes, not decoded");

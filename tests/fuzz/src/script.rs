@@ -22,6 +22,7 @@ use packet::tvlv::tracker::{self, Tracker};
 use packet::tvlv::tt::{self, TtChange};
 use packet::tvlv::{emit, kind};
 use packet::unicast::{Unicast4Header, UnicastHeader, UnicastTvlvHeader};
+use packet::verify::VerifyFrame;
 use packet::{MacAddr, Vid, bcast::BcastHeader};
 use std::net::IpAddr;
 use zerocopy::IntoBytes;
@@ -282,6 +283,10 @@ fn client_frame(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         0 | 1 => return claim(u),
         2 | 3 => return group_frame(u),
         _ => {}
+    }
+    if u.ratio(1, 12)? {
+        let asked = VerifyFrame::new(client(u)?, station(u)?, u.int_in_range(2..=5)?, u.arbitrary()?);
+        return Ok(asked.as_bytes().to_vec());
     }
     out.extend(client(u)?.0);
     out.extend(client(u)?.0);
