@@ -31,6 +31,7 @@ use mesh_core::{
 };
 use packet::MacAddr;
 use readings::Readings;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -110,6 +111,8 @@ pub struct NodeSnapshot {
     pub io: IoCounters,
     /// Hard interfaces that are not used, with the reason.
     pub refused: Vec<(String, String)>,
+    /// What happened lately that somebody should look at, and how long ago, oldest first.
+    pub alarms: Vec<(Duration, Event)>,
     /// Radios, and for how much of the time their channels are busy, in percent.
     pub busy: Vec<(String, u8)>,
     /// Process id.
@@ -250,6 +253,27 @@ struct Node {
     armed: Instant,
     inputs: Vec<Input>,
     events: Vec<Event>,
+    /// The newest events that somebody should look at, and when they happened.
+    alarms: VecDeque<(Instant, Event)>,
+}
+
+/// So many are kept, for so long.
+const ALARMS: usize = 16;
+const ALARM_AGE: Duration = Duration::from_secs(900);
+
+/// True for what somebody should look at, also later.
+fn is_alarm(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::LoopDetected { .. }
+            | Event::AddressTwice { .. }
+            | Event::MetricImplausible { .. }
+            | Event::ClientContested { .. }
+            | Event::AddressFlip { .. }
+            | Event::BackboneDistrusted { .. }
+            | Event::TableFull(_)
+            | Event::Gateway(mesh_core::GatewayNews::Implausible { .. })
+    )
 }
 
 impl Node {
@@ -287,6 +311,7 @@ impl Node {
             armed: now,
             inputs: Vec::new(),
             events: Vec::new(),
+            alarms: VecDeque::new(),
             setup,
         };
         node.configure_links().map_err(anyhow::Error::msg)?;
@@ -382,6 +407,14 @@ impl Node {
     }
 
     fn event(&mut self, event: Event, now: Instant) {
+        if is_alarm(&event) {
+            // The same again replaces the one before.
+            self.alarms.retain(|(_, old)| *old != event);
+            if self.alarms.len() >= ALARMS {
+                self.alarms.pop_front();
+            }
+            self.alarms.push_back((now, event.clone()));
+        }
         match &event {
             Event::NeighborNew { neigh, .. } => tracing::info!(%neigh, "neighbor heard"),
             Event::NeighborGone { neigh, .. } => tracing::info!(%neigh, "neighbor gone"),
@@ -577,6 +610,12 @@ impl Node {
         Ok(note)
     }
 
+    fn recent_alarms(&self) -> Vec<(Duration, Event)> {
+        let now = self.now();
+        let aged = self.alarms.iter().map(|(at, event)| (now.since(*at), event.clone()));
+        aged.filter(|(age, _)| *age <= ALARM_AGE).collect()
+    }
+
     fn snapshot(&mut self) -> NodeSnapshot {
         NodeSnapshot {
             mesh_name: self.setup.mesh_name.clone(),
@@ -584,6 +623,7 @@ impl Node {
             mesh: self.mesh.snapshot(self.now()),
             plane: self.plane.counters(),
             io: self.plane.io_counters(),
+            alarms: self.recent_alarms(),
             busy: self.readings.busy(),
             refused: self.refused(),
             pid: std::process::id(),

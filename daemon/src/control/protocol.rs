@@ -219,6 +219,9 @@ pub struct Status {
     pub config: ConfigView,
     /// Hard interfaces.
     pub interfaces: Vec<Interface>,
+    /// What happened in the last quarter of an hour that somebody should look at, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<EventView>,
     /// Counters.
     pub statistics: Statistics,
 }

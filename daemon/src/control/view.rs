@@ -42,8 +42,19 @@ pub fn status(s: &NodeSnapshot, setup: &RunSetup, config: ConfigView) -> Status 
         global_clients: s.mesh.global_clients.iter().filter(|c| c.best).count(),
         config,
         interfaces: interfaces(s, setup).collect(),
+        alarms: alarms(s),
         statistics: statistics(s),
     }
+}
+
+fn alarms(s: &NodeSnapshot) -> Vec<EventView> {
+    let name = |id: LinkId| s.mesh.links.iter().find(|l| l.id == id).map(|l| l.name.clone());
+    let seen = |(age, what): &(Duration, Event)| {
+        let mut view = event(what, name);
+        view.at_msecs = view.at_msecs.saturating_sub(msecs(*age));
+        view
+    };
+    s.alarms.iter().map(seen).collect()
 }
 
 /// Settings of the mesh.

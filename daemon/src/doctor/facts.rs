@@ -101,7 +101,8 @@ pub struct Running {
     pub sockets: Vec<(String, String, u64)>,
     /// Frames lost between data plane and control side while the doctor listened.
     pub punts_lost: u64,
-    /// Names of events that happened while the doctor listened, with what a person reads.
+    /// Names of events that happened while the doctor listened, and of those of the last quarter of
+    /// an hour that somebody should look at, with what a person reads.
     pub events: Vec<(String, String)>,
     /// Why the last reload of the configuration was refused.
     pub reload_error: Option<String>,

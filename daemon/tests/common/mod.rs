@@ -198,6 +198,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         mesh,
         plane,
         io,
+        alarms: Vec::new(),
         busy: vec![("wlan0".to_owned(), 35)],
         refused: vec![("eth0".into(), "it is a port of the bridge br-lan".into())],
         pid: 42,

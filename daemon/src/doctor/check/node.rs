@@ -129,7 +129,7 @@ fn running(facts: &Facts, node: &Running, report: &mut Report) {
         match what.as_str() {
             "table_full" => report.add(Finding::warning(
                 "table_full",
-                format!("{text}; newcomers are turned away."),
+                format!("{text}, or was within the last quarter of an hour; newcomers are turned away."),
                 "Raise the limit under [limits] in the configuration file; if the mesh is not that large, somebody \
                  floods it with invented addresses.",
             )),

@@ -167,7 +167,14 @@ impl Talk {
             .collect();
         running.clients_elsewhere = elsewhere_too(clients);
         let names = Names::none();
-        running.events = self.events.iter().map(|e| (e.what.clone(), crate::cli::events::text(e, &names))).collect();
+        // What was said while we listened is among the alarms of the last quarter of an hour too.
+        let alarms = status.status.iter().flat_map(|s| &s.alarms);
+        for e in alarms.chain(&self.events) {
+            let told = (e.what.clone(), crate::cli::events::text(e, &names));
+            if !running.events.contains(&told) {
+                running.events.push(told);
+            }
+        }
         running
     }
 }
