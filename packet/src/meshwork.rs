@@ -5,7 +5,7 @@
 //! ```text
 //! off  0   1  type 0x4d
 //! off  1   1  version, 15
-//! off  2   1  TTL
+//! off  2   1  TTL, 50; what arrives with less was forwarded and is not from a neighbour
 //! off  3   1  what it says, see [`say`]
 //! off  4   6  node that it is for
 //! off 10   4  magic "Mwk1", so that another user of the number is not mistaken for us

@@ -58,6 +58,8 @@ pub(crate) struct Neighbor {
     pub(crate) originators: Bucket,
     /// How many more messages about broken ways are taken from it now.
     pub(crate) news: Bucket,
+    /// How many more of its losses are believed now.
+    pub(crate) losses: Bucket,
     /// It announces ways that cannot be.
     pub(crate) doubt: crate::alarm::Doubt,
     /// How many more questions that come through it are answered now, see `verify`.
@@ -102,13 +104,19 @@ impl Bucket {
 
     /// Takes one token, if there is one.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.take_many(1, now)
+    }
+
+    /// Takes `n` tokens, if there are so many.
+    pub(crate) fn take_many(&mut self, n: u32, now: Instant) -> bool {
+        let cost = u64::from(n) * 1_000_000;
         let gained = (now.since(self.last).as_micros() as u64).saturating_mul(u64::from(self.rate));
         self.last = now;
         self.tokens_us = self.tokens_us.saturating_add(gained).min(u64::from(self.burst) * 1_000_000);
-        if self.tokens_us < 1_000_000 {
+        if self.tokens_us < cost {
             return false;
         }
-        self.tokens_us -= 1_000_000;
+        self.tokens_us -= cost;
         true
     }
 }

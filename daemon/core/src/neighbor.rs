@@ -23,6 +23,12 @@ const NEWS: (u32, u32) = (64, 16);
 /// Questions whether frames arrive that are answered when they come through one neighbour, at once
 /// and per second after that: a node in doubt asks five in a second.
 const QUESTIONS: (u32, u32) = (100, 50);
+/// What losses of one neighbour may cost us at once, and per second after that; one message that
+/// takes a way from us costs [`LOSS`]. Its next OGM gives the way back, so whoever lies in a
+/// neighbour's name spoils one second in four.
+const LOSSES: (u32, u32) = (64, 1);
+/// See [`LOSSES`]: 16 at once, then one in four seconds.
+pub(crate) const LOSS: u32 = 4;
 /// A client table outlives the last way to its node by so many runs of the worker, one a second:
 /// another way may be found.
 const ORPHAN: u8 = 3;
@@ -57,6 +63,7 @@ impl Mesh {
                 senses: Bucket::new(SENSES.0, SENSES.1, now),
                 originators: Bucket::new(burst, rate, now),
                 news: Bucket::new(NEWS.0, NEWS.1, now),
+                losses: Bucket::new(LOSSES.0, LOSSES.1, now),
                 doubt: crate::alarm::Doubt::default(),
                 questions: Bucket::new(QUESTIONS.0, QUESTIONS.1, now),
                 life: crate::react::Life { heard: now, ..Default::default() },

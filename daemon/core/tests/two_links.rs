@@ -3,8 +3,8 @@
 mod side;
 
 use mesh_core::{
-    Algorithm, Behind, Choice, Drop, Duration, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Measure, Mesh,
-    MeshConfig, drive,
+    Algorithm, Behind, Choice, Count, Drop, Duration, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Measure, Mesh,
+    MeshConfig, Station, drive,
 };
 use packet::{MacAddr, Vid};
 use side::Side;
@@ -155,6 +155,60 @@ fn two_wires_are_used_in_turn() {
         assert_eq!(p.hundred(), ([50, 50], 100), "{algorithm:?}");
         // Told, it is left at once.
         p.input(0, Input::LinkDown(LinkId(0)));
+        assert_eq!(p.hundred(), ([0, 100], 100), "{algorithm:?}");
+    }
+}
+
+/// What the system knows of a dead neighbour is believed at once, and taken back by the first frame.
+#[test]
+fn a_pulled_cable_and_a_lost_station_are_left_at_once() {
+    for algorithm in [Algorithm::Iv, Algorithm::V] {
+        for carrier in [true, false] {
+            let mut p = Pair::new(algorithm, |_| {});
+            let (before, arrived) = p.hundred();
+            assert!(before.contains(&100) && arrived == 100, "{algorithm:?} {before:?}");
+            let used = LinkId(u8::from(before[1] == 100));
+            let (name, far) = (p.nodes[0].0.own_orig(), link(1, used.0).mac);
+            p.cut.push(used);
+            p.input(
+                0,
+                match carrier {
+                    true => Input::CarrierLost(used),
+                    false => Input::Station(used, far, Station::Gone),
+                },
+            );
+            let (now, arrived) = p.hundred();
+            assert_eq!((now[1 - usize::from(used.0)], arrived), (100, 100), "{algorithm:?} {carrier}");
+            assert_eq!(p.nodes[0].0.own_orig(), name, "the node keeps its name");
+            p.cut.clear();
+            p.run(Duration::from_secs(20));
+            let silent =
+                p.nodes[0].0.snapshot(p.now).neighbors.iter().filter(|n| n.last_seen > Duration::from_secs(2)).count();
+            assert_eq!(silent, 0, "{algorithm:?}");
+            assert_eq!(p.hundred().1, 100);
+        }
+    }
+}
+
+/// Frames that a radio could not deliver are no proof, but reason to ask: without them the first
+/// question waits until the neighbour was silent for a while.
+#[test]
+fn failed_transmissions_make_a_neighbour_be_asked() {
+    for algorithm in [Algorithm::Iv, Algorithm::V] {
+        let mut p = Pair::new(algorithm, |_| {});
+        let asked = |p: &Pair| p.nodes[0].0.snapshot(p.now).counters.count(Count::ProbeTx);
+        let before = asked(&p);
+        p.input(0, Input::Station(LinkId(0), link(1, 0).mac, Station::Failed(0)));
+        assert_eq!(asked(&p), before, "{algorithm:?}: nothing was lost");
+        p.input(0, Input::Station(LinkId(0), link(1, 0).mac, Station::Failed(3)));
+        assert_eq!(asked(&p), before + 1, "{algorithm:?}");
+        // It answers, and stays.
+        p.run(Duration::from_secs(3));
+        assert_eq!(p.hundred().1, 100, "{algorithm:?}");
+        // It does not: half a second later it is left.
+        p.cut.push(LinkId(0));
+        p.input(0, Input::Station(LinkId(0), link(1, 0).mac, Station::Failed(3)));
+        p.run(Duration::from_millis(600));
         assert_eq!(p.hundred(), ([0, 100], 100), "{algorithm:?}");
     }
 }

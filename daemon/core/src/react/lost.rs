@@ -13,11 +13,12 @@ use crate::counters::{Count, Drop};
 use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
 use crate::mesh::Mesh;
+use crate::neighbor::LOSS;
 use crate::time::{Duration, Instant};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::MacAddr;
-use packet::consts::{ETH_LEN, ETHERTYPE};
+use packet::consts::{ETH_LEN, ETHERTYPE, TTL};
 use packet::eth::EthHeader;
 use packet::meshwork::{Entry, MessageHeader, say};
 use zerocopy::IntoBytes;
@@ -119,7 +120,7 @@ impl Mesh {
         let eth = EthHeader { dst: hop.neigh, src: link.cfg.mac, ethertype: ETHERTYPE.into() };
         for part in list.chunks(room.clamp(1, 1000)) {
             // At most 1000, see above.
-            let header = MessageHeader::new(hop.neigh, own, 1, what, 0, part.len() as u16);
+            let header = MessageHeader::new(hop.neigh, own, TTL, what, 0, part.len() as u16);
             let mut frame = Frame::zeroed(ETH_LEN);
             frame.bytes_mut().copy_from_slice(eth.as_bytes());
             frame.extend(header.as_bytes());
@@ -139,6 +140,11 @@ impl Mesh {
         if !self.is_own(header.unicast.dest) {
             return Err(Drop::NotForUs);
         }
+        // Who forwards takes one off what is at most this, so it is the neighbour's own word and
+        // nobody's from further away. Source: RFC 5082.
+        if header.unicast.ttl < TTL {
+            return Err(Drop::Ttl);
+        }
         self.receive_news(NextHop { link, neigh: eth.src }, header.what(), list, now)
     }
 
@@ -154,14 +160,25 @@ impl Mesh {
         self.counters.add(Count::NewsRx, 1);
         match what {
             say::LOST => self.receive_lost(hop, list, now),
-            say::HAVE => self.receive_have(hop, list, now),
-            _ => return Err(Drop::Unsupported),
+            say::HAVE => {
+                self.receive_have(hop, list, now);
+                Ok(())
+            }
+            _ => Err(Drop::Unsupported),
         }
-        Ok(())
     }
 
-    fn receive_lost(&mut self, hop: NextHop, list: &[Entry], now: Instant) {
-        let origs: Vec<MacAddr> = list.iter().map(|e| e.orig).filter(|o| !self.is_own(*o)).collect();
+    fn receive_lost(&mut self, hop: NextHop, list: &[Entry], now: Instant) -> Result<(), Drop> {
+        let mut origs: Vec<MacAddr> = list.iter().map(|e| e.orig).filter(|o| !self.is_own(*o)).collect();
+        origs.sort_unstable();
+        origs.dedup();
+        let alive = |o: &MacAddr| self.originators.get(o)?.way(hop).filter(|w| w.metric(Table::Host) > 0);
+        if origs.iter().any(|o| alive(o).is_some()) {
+            let n = self.links.get_mut(&hop.link).and_then(|l| l.neighbors.get_mut(&hop.neigh));
+            if !n.is_some_and(|n| n.losses.take_many(LOSS, now)) {
+                return Err(Drop::RateLimit);
+            }
+        }
         let lost = self.leave_ways(hop, &origs);
         self.tell_lost(&lost, Some(hop), now);
         let mut offers = Vec::new();
@@ -174,11 +191,12 @@ impl Mesh {
             }
             offers.extend(self.offer(orig, hop));
         }
-        for e in list.iter().filter(|e| self.is_own(e.orig)) {
-            // We are the lost one, and here.
-            offers.push((e.orig, self.best_metric()));
+        // We are the lost one, and here.
+        for link in self.links.values().filter(|l| list.iter().any(|e| e.orig == l.cfg.mac)) {
+            offers.push((link.cfg.mac, self.best_metric()));
         }
         self.say(hop, say::HAVE, &offers);
+        Ok(())
     }
 
     /// What an OGM about an originator would say now if it left towards a neighbour.
