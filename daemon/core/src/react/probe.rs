@@ -26,8 +26,9 @@ const QUIET: Duration = Duration::from_millis(200);
 const FLOW: Duration = Duration::from_secs(2);
 /// The data plane is told to watch again after this.
 const WATCH_AGAIN: Duration = Duration::from_millis(500);
-/// Least time between two questions.
-const SPACING: Duration = Duration::from_millis(60);
+/// Least time between two questions. Two nodes in a row may have to find the same neighbour dead, the
+/// second one only when the first has turned to it: both together within a second.
+const SPACING: Duration = Duration::from_millis(50);
 /// Names our questions among all mesh echoes of this node.
 pub(crate) const PROBE_UID: u8 = 0xb7;
 /// Questions whose answers are still known, per neighbour.

@@ -43,7 +43,9 @@ pub struct Case {
 
 /// A shape, whose echoes are watched, and the hop of their way that breaks: that many hops from the
 /// asker.
-const SHAPES: [(&str, fn() -> Graph, (usize, usize), usize); 3] =
+type Shape = (&'static str, fn() -> Graph, (usize, usize), usize);
+
+const SHAPES: [Shape; 3] =
     [("diamond", diamond, (0, 3), 0), ("ring of 6", || ring(6), (0, 2), 1), ("grid 3x3", || grid(3, 3), (3, 5), 1)];
 
 /// The nodes that packets from `a` to `b` pass now.
@@ -58,8 +60,8 @@ fn way(world: &World, a: usize, b: usize) -> Vec<usize> {
     way
 }
 
-fn run(case: &mut Case, seed: u64, algorithm: Algorithm, what: Break, shape: usize) {
-    let (_, graph, (a, b), hop) = SHAPES[shape];
+fn run(case: &mut Case, seed: u64, algorithm: Algorithm, what: Break, shape: &Shape) {
+    let &(_, graph, (a, b), hop) = shape;
     let mut plan = Plan::new(seed);
     plan.config.algorithm = Choice::Fixed(algorithm);
     let mut world = plan.wires(&graph());
@@ -95,7 +97,7 @@ pub fn measure(first: u64) -> (Vec<Case>, Table) {
         Table::new("Cuts: a way breaks while another one stands", &["shape, algorithm, break", "median", "worst"]);
     table.note("Longest silence of echoes 50 ms apart, 5 seeds.");
     let mut cases = Vec::new();
-    for shape in 0..SHAPES.len() {
+    for shape in &SHAPES {
         for (algorithm, letters) in [(Algorithm::Iv, "IV"), (Algorithm::V, "V")] {
             for what in [Break::Silent, Break::Carrier, Break::Dead] {
                 let words = match what {
@@ -103,7 +105,7 @@ pub fn measure(first: u64) -> (Vec<Case>, Table) {
                     Break::Carrier => "carrier lost",
                     Break::Dead => "node dead",
                 };
-                let name = format!("{}, {letters}, {words}", SHAPES[shape].0);
+                let name = format!("{}, {letters}, {words}", shape.0);
                 let mut case = Case { name, gaps: Vec::new(), loops: 0, faults: Vec::new() };
                 for seed in seeds(first) {
                     run(&mut case, seed, algorithm, what, shape);
