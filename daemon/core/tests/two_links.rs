@@ -3,8 +3,8 @@
 mod side;
 
 use mesh_core::{
-    Algorithm, Behind, Choice, Count, Drop, Duration, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Measure, Mesh,
-    MeshConfig, Station, drive,
+    Algorithm, Behind, Choice, Count, Drop, Duration, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Measure,
+    Mesh, MeshConfig, Station, drive,
 };
 use packet::{MacAddr, Vid};
 use side::Side;
