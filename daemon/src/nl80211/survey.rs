@@ -35,7 +35,7 @@ impl Survey {
     /// began anew meanwhile.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
-        let gone = |now: Option<u64>, then: Option<u64>| Some(now?.checked_sub(then?)?);
+        let gone = |now: Option<u64>, then: Option<u64>| now?.checked_sub(then?);
         let active_ms = gone(self.active_ms, before.active_ms).filter(|ms| *ms > 0 && self.freq == before.freq);
         match (active_ms, gone(self.busy_ms, before.busy_ms)) {
             (Some(active), Some(busy)) => Self { active_ms: Some(active), busy_ms: Some(busy), ..*self },
