@@ -153,7 +153,7 @@ mod tests {
             serde_json::from_str(&format!("{text}{percent}}}")).unwrap()
         };
         let good = near(r#""tq":255,"echo_count":64,"receive_count":64"#);
-        assert!(weaknesses(&way, &[good.clone()], &[busy(49)]).is_empty());
+        assert!(weaknesses(&way, std::slice::from_ref(&good), &[busy(49)]).is_empty());
         assert_eq!(weaknesses(&way, &[good], &[busy(83)]), ["the channel of e is busy for 83 % of the time"]);
         let blind = near(r#""throughput":1000,"throughput_source":"assumed","echo_count":0,"receive_count":0"#);
         assert!(weaknesses(&way, &[blind], &[link(1532)])[0].contains("driver gives no rate"));
