@@ -26,6 +26,13 @@ pub(crate) fn run(file: &Table, overrides: &Overrides) -> Result<Config, Vec<Pro
     if checker.problems.is_empty() { Ok(config) } else { Err(checker.problems) }
 }
 
+/// The configuration that `file` and `overrides` say, with the default for everything that is wrong with them.
+pub(crate) fn run_lenient(file: &Table, overrides: &Overrides) -> (Config, Vec<Problem>) {
+    let mut checker = Checker { overrides, problems: Vec::new() };
+    let config = checker.config(file);
+    (config, checker.problems)
+}
+
 struct Checker<'a> {
     overrides: &'a Overrides,
     problems: Vec<Problem>,

@@ -33,6 +33,7 @@ mod print;
 pub mod radio;
 pub mod raw;
 pub mod suggest;
+pub mod uci;
 pub mod units;
 
 pub use checked::{
