@@ -52,6 +52,7 @@ pub enum Id {
     Explain,
     Config,
     ConfigCheck,
+    ImportUci,
     Json,
     #[cfg(feature = "lab")]
     Lab,
@@ -216,6 +217,19 @@ const SEARCH: &[Flag] = &[
 const CONFIG_FILE: &[Flag] =
     &[value("config", Some('c'), "FILE", "the configuration file").default(config::DEFAULT_FILE).offers(Value::File)];
 
+/// OpenWrt's configuration instead of a file of our own.
+const UCI: &[Flag] = &[
+    value("uci", None, "MESH", "OpenWrt: take the configuration of this mesh from UCI instead"),
+    UCI_DIR,
+    value("uci-devices", None, "DIR", "OpenWrt: one file for each interface that netifd set up, its device in it")
+        .default("/var/run/meshwork/devices")
+        .offers(Value::Directory),
+];
+
+const UCI_DIR: Flag = value("uci-dir", None, "DIR", "OpenWrt: where the files meshwork and network lie")
+    .default("/etc/config")
+    .offers(Value::Directory);
+
 /// Levels of the log, most important first.
 const LEVELS: Value = Value::Words(&["error", "warn", "info", "debug", "trace"]);
 
@@ -304,7 +318,7 @@ const COMMANDS: &[Command] = &[
                 Needs CAP_NET_ADMIN and CAP_NET_RAW and drops everything else. Logs to standard error. SIGHUP reads \
                 the configuration again; if the new one is wrong, the node goes on as it was, and the log and \
                 \"meshwork status\" say so. SIGTERM and SIGINT end the node and leave the system as it was.",
-        flags: &[SETTINGS, CONFIG_FILE, COMMON],
+        flags: &[SETTINGS, CONFIG_FILE, UCI, COMMON],
         ..NONE
     },
     Command {
@@ -672,6 +686,24 @@ const COMMANDS: &[Command] = &[
             flags: &[&[switch("print", Some('p'), "print the configuration that holds")], COMMON],
             ..NONE
         }],
+        ..NONE
+    },
+    Command {
+        id: Id::ImportUci,
+        name: "import-uci",
+        summary: "OpenWrt: take an existing batman-adv configuration over",
+        about: "Hands the batman-adv interfaces of /etc/config/network to Meshwork, by changing their protocol and \
+                nothing else. Without --write it only says what would change. With --undo it goes the other way. The \
+                file as it was stays beside it as network.before-meshwork.",
+        flags: &[
+            &[
+                switch("write", Some('w'), "change the file"),
+                switch("undo", Some('u'), "hand Meshwork's interfaces back to batman-adv"),
+                switch("json", Some('j'), "print one line of JSON instead"),
+                UCI_DIR,
+            ],
+            COMMON,
+        ],
         ..NONE
     },
     Command {

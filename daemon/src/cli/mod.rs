@@ -8,6 +8,7 @@ mod doctor;
 mod echo;
 pub(crate) mod events;
 mod explain;
+mod import_uci;
 mod join;
 mod list;
 mod monitor;
@@ -15,6 +16,7 @@ pub mod names;
 mod node;
 mod resolve;
 mod scan;
+mod source;
 pub mod status;
 pub mod table;
 mod throughput;
@@ -104,6 +106,7 @@ fn dispatch(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::Completions => completions(args, out),
         Id::Version => version(args.has("json"), out),
         Id::ConfigCheck => config_check(args, out),
+        Id::ImportUci => import_uci::run(args, out),
         Id::Scan => scan::run(args, out),
         _ => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,5 +1,6 @@
 //! `run`: configuration, log, control socket, and the main loop between them.
 
+use super::source::{Loaded, Source};
 use crate::args::{Args, UsageError};
 use crate::control::protocol::{ConfigView, Reload};
 use crate::control::{About, ControlSocket, Server};
@@ -7,8 +8,8 @@ use crate::run::{self, ControlRequest};
 use crate::setup::{overrides, run_setup};
 use crate::telemetry::Telemetry;
 use anyhow::Context as _;
-use config::{Config, DEFAULT_FILE, Overrides, diff, live_part};
-use std::path::{Path, PathBuf};
+use config::{Config, Overrides, diff, live_part};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +23,7 @@ const REQUESTS: usize = 64;
 /// # Errors
 /// A configuration that makes no sense, before anything is touched; a system that refuses.
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
-    run_from(args.value("config").map(PathBuf::from), overrides(args)).await
+    run_source(Source::of(args, overrides(args))?).await
 }
 
 /// As [`run()`], with a file and what goes before it.
@@ -30,19 +31,33 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
 /// # Errors
 /// As there.
 pub(super) async fn run_from(file: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()> {
-    let source = Source { file, overrides };
-    let config = source.load()?;
-    if config.links.is_empty() {
-        let text = format!(
-            "no hard interface: name one with -i IF, or write a [[link]] into {}",
-            source.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE)).display()
-        );
+    run_source(Source::toml(file, overrides)).await
+}
+
+async fn run_source(source: Source) -> anyhow::Result<()> {
+    let Loaded { mut config, mut complaints } = source.load()?;
+    if config.links.is_empty() && !source.may_wait() {
+        let text = format!("no hard interface: name one with -i IF, or write a [[link]] into {}", source.place());
         return Err(UsageError::new(text).into());
     }
     let telemetry = Telemetry::start(&config.log)?;
     // From here on signals wait for the loop instead of ending the process half-way.
-    let hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
-    let shutdown = run::termination().context("SIGTERM cannot be caught")?;
+    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
+    let mut shutdown = Box::pin(run::termination().context("SIGTERM cannot be caught")?);
+    if config.links.is_empty() {
+        tracing::info!(place = source.place(), "no hard interface yet: waiting for one");
+        while config.links.is_empty() {
+            tokio::select! {
+                () = &mut shutdown => return Ok(()),
+                _ = hangup.recv() => match source.load() {
+                    Ok(loaded) => Loaded { config, complaints } = loaded,
+                    Err(error) => tracing::error!(%error, "still waiting"),
+                },
+            }
+        }
+        telemetry.set(&config.log);
+    }
+    complain(&complaints);
     let socket = ControlSocket::bind(&config.socket(), config.control.group.as_deref())?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -51,8 +66,10 @@ pub(super) async fn run_from(file: Option<PathBuf>, overrides: Overrides) -> any
         "starting"
     );
     let (ask, asked) = mpsc::channel(REQUESTS);
-    let about =
-        About { setup: Arc::new(run_setup(&config)), config: ConfigView { file: source.shown(), reload: None } };
+    let about = About {
+        setup: Arc::new(run_setup(&config)),
+        config: ConfigView { file: source.shown(), complaints, reload: None },
+    };
     let setup = about.setup.as_ref().clone();
     let (tell, told) = watch::channel(about);
     let server = tokio::spawn(Server::new(socket, ask.clone(), told).serve());
@@ -66,23 +83,10 @@ pub(super) async fn run_from(file: Option<PathBuf>, overrides: Overrides) -> any
     ended
 }
 
-/// Where the configuration comes from.
-#[derive(Debug)]
-struct Source {
-    file: Option<PathBuf>,
-    overrides: Overrides,
-}
-
-impl Source {
-    fn load(&self) -> Result<Config, config::LoadError> {
-        Config::load(self.file.as_deref(), &self.overrides)
-    }
-
-    /// The file as people see it, `None` if there is none.
-    fn shown(&self) -> Option<String> {
-        let usual = Path::new(DEFAULT_FILE);
-        let file = self.file.as_deref().or_else(|| usual.exists().then_some(usual))?;
-        Some(file.display().to_string())
+/// Says what of a configuration was passed over, one line each.
+fn complain(complaints: &[String]) {
+    for text in complaints {
+        tracing::warn!("{text}");
     }
 }
 
@@ -99,7 +103,9 @@ struct Reloads {
 impl Reloads {
     async fn follow(mut self, mut hangup: tokio::signal::unix::Signal) {
         while hangup.recv().await.is_some() {
-            let result = self.reload().await;
+            let mut complaints = Vec::new();
+            let result = self.reload(&mut complaints).await;
+            complain(&complaints);
             let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
             let reload = match result {
                 Ok(changes) => {
@@ -113,15 +119,16 @@ impl Reloads {
                 }
             };
             let setup = Arc::new(run_setup(&self.config));
-            let config = ConfigView { file: self.source.shown(), reload: Some(reload) };
+            let config = ConfigView { file: self.source.shown(), complaints, reload: Some(reload) };
             self.tell.send_replace(About { setup, config });
         }
     }
 
     /// What changed, a sentence each. On error nothing did.
-    async fn reload(&mut self) -> anyhow::Result<Vec<String>> {
-        let wanted = self.source.load()?;
-        anyhow::ensure!(!wanted.links.is_empty(), "no hard interface would be left");
+    async fn reload(&mut self, complaints: &mut Vec<String>) -> anyhow::Result<Vec<String>> {
+        let wanted;
+        Loaded { config: wanted, complaints: *complaints } = self.source.load()?;
+        anyhow::ensure!(!wanted.links.is_empty() || self.source.may_wait(), "no hard interface would be left");
         let changes = diff(&self.config, &wanted);
         let live = live_part(&self.config, &wanted);
         if live != self.config {
@@ -161,8 +168,8 @@ mod tests {
         fn new(name: &str, text: &str) -> Self {
             let file = std::env::temp_dir().join(format!("meshwork-{name}-{}.toml", std::process::id()));
             std::fs::write(&file, text).unwrap();
-            let source = Source { file: Some(file.clone()), overrides: Overrides::default() };
-            let config = source.load().unwrap();
+            let source = Source::toml(Some(file.clone()), Overrides::default());
+            let config = source.load().unwrap().config;
             let about = About { setup: Arc::new(run_setup(&config)), config: ConfigView::default() };
             let (tell, told) = watch::channel(about);
             let (ask, asked) = mpsc::channel(4);

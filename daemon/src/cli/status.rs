@@ -13,6 +13,9 @@ pub fn page(node: &Node, s: &Status, header: bool, now: u64) -> String {
     let memory = if s.rss_bytes > 0 { format!(", {} of memory", bytes(s.rss_bytes)) } else { String::new() };
     let _ = writeln!(out, "Running:         {}, process {}{memory}", span(s.uptime_msecs / 1000), s.pid);
     let _ = writeln!(out, "Configuration:   {}", s.config.file.as_deref().unwrap_or("command line, no file"));
+    for text in &s.config.complaints {
+        let _ = writeln!(out, "Passed over:     {text}");
+    }
     if let Some(r) = &s.config.reload {
         let _ = writeln!(out, "Last reload:     {}", reload(r, now));
     }

@@ -232,6 +232,9 @@ pub struct ConfigView {
     /// The file, missing when the node runs without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What of it was passed over because it makes no sense, one sentence each; OpenWrt's configuration only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub complaints: Vec<String>,
     /// The last reload, missing before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<Reload>,
