@@ -542,6 +542,7 @@ fn vlans(value: &Setting) -> Option<Vec<Vid>> {
         Setting::List(list) => {
             let item = |item: &Spanned<Setting>| match item.get_ref() {
                 Setting::Integer(n) => number(*n),
+                Setting::Word(w) => number(w.parse().ok()?),
                 _ => None,
             };
             list.iter().map(item).collect()

@@ -199,3 +199,21 @@ fn a_radio_is_a_hard_interface_once_netifd_has_its_device() {
     assert_eq!(complaints, []);
     assert_eq!((&*config.links[0].interface, config.links[0].hop_penalty), ("phy1-mesh0", 4));
 }
+
+#[test]
+fn isolation_is_set_for_each_vlan() {
+    let network = |main: &str, vlan: &str| {
+        let text = format!(
+            "config interface m\n option proto meshwork\n{main}config interface guests\n option proto meshwork_vlan\n option device m.7\n{vlan}"
+        );
+        let (config, complaints) = from("", &text, "m");
+        let vlans: Vec<u16> = config.mesh.ap_isolation_vlans.iter().map(|v| v.id().unwrap_or(0)).collect();
+        (config.mesh.ap_isolation, vlans, complaints.len())
+    };
+    let on = " option ap_isolation 1\n";
+    assert_eq!(network("", ""), (false, vec![], 0));
+    assert_eq!(network("", on), (true, vec![7], 0));
+    assert_eq!(network(on, on), (true, vec![7, 0], 0));
+    assert_eq!(network(on, ""), (true, vec![], 0));
+    assert_eq!(network("", " option ap_isolation maybe\n"), (false, vec![], 1));
+}

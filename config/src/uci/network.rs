@@ -125,15 +125,27 @@ pub(super) fn hardif(
     (link, mesh)
 }
 
-/// A VLAN has one option of its own, which nodes of ours know for all VLANs together only.
-pub(super) fn vlan(section: &Section, problems: &mut Vec<Problem>) {
-    if let Some(word) = section.get("ap_isolation") {
-        let text = format!(
-            "found {}, but isolation is set for all VLANs together: option ap_isolation of the mesh interface",
-            word.text
-        );
-        problems.push(Problem { place: Place::File(word.span.clone()), key: "mesh.ap_isolation".to_owned(), text });
-    }
+/// The VLAN that a `meshwork_vlan` isolates, of which mesh; `None` where it says nothing about that.
+///
+/// In batman-adv the mesh interface's own option is for frames without tag, and each VLAN has one of its own.
+pub(super) fn vlan<'s>(section: &'s Section, problems: &mut Vec<Problem>) -> Option<(&'s str, &'s Word, bool)> {
+    let word = section.get("ap_isolation")?;
+    let device = section.get("device").or(section.get("ifname"))?;
+    let Some((mesh, _)) = device.text.rsplit_once('.').filter(|(_, n)| n.parse::<u16>().is_ok()) else {
+        let text = format!("found {}, allowed: the mesh interface and a VLAN like mesh0.10", device.text);
+        problems.push(Problem { place: Place::File(device.span.clone()), key: String::new(), text });
+        return None;
+    };
+    let on = match word.text.as_str() {
+        "1" | "on" | "true" | "yes" | "enabled" => true,
+        "0" | "off" | "false" | "no" | "disabled" => false,
+        other => {
+            let text = format!("found {other}, allowed: 0 or 1; until then: 0");
+            problems.push(Problem { place: Place::File(word.span.clone()), key: String::new(), text });
+            return None;
+        }
+    };
+    Some((mesh, device, on))
 }
 
 fn translate(

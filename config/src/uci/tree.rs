@@ -72,6 +72,7 @@ impl<'t> Sources<'t> {
             .map(|slip| Problem { place: Place::File(slip.span.clone()), key: String::new(), text: slip.text.clone() })
             .collect();
         let only = self.meshes().len() <= 1;
+        let mut isolated: Vec<Spanned<Setting>> = Vec::new();
         for section in &self.meshwork {
             let Some(table) = keys::tables().find(|t| *t == section.kind.text) else {
                 let known: Vec<&str> = keys::tables().collect();
@@ -123,10 +124,18 @@ impl<'t> Sources<'t> {
                         }
                     }
                 }
-                Some(PROTO_VLAN) => network::vlan(section, &mut problems),
+                Some(PROTO_VLAN) => {
+                    if let Some((of, device, true)) = network::vlan(section, &mut problems)
+                        && of == mesh
+                    {
+                        let number = device.text.rsplit('.').next().unwrap_or_default();
+                        isolated.push(spanned(device, Setting::Word(number.to_owned())));
+                    }
+                }
                 _ => {}
             }
         }
+        isolate(tables.entry("mesh").or_default(), isolated);
         let mut whole: Entries = Vec::new();
         for (name, entries) in tables {
             whole.push((bare(name.to_owned()), bare(Setting::Table(Table(entries)))));
@@ -214,6 +223,21 @@ fn bare<T>(value: T) -> Spanned<T> {
 fn named(section: &Section, mesh: &str) -> (Spanned<String>, Spanned<Setting>) {
     let word = section.name.as_ref().unwrap_or(&section.kind);
     (spanned(word, "name".to_owned()), spanned(word, Setting::Word(mesh.to_owned())))
+}
+
+/// VLANs isolated one by one, beside what the mesh interface says of frames without tag.
+fn isolate(mesh: &mut Entries, mut vlans: Vec<Spanned<Setting>>) {
+    if vlans.is_empty() || mesh.iter().any(|(key, _)| key.get_ref() == "ap_isolation_vlans") {
+        return;
+    }
+    match mesh.iter_mut().find(|(key, _)| key.get_ref() == "ap_isolation") {
+        Some((_, value)) if matches!(value.get_ref(), Setting::Word(w) if w == "1") => {
+            vlans.push(bare(Setting::Word("0".to_owned())));
+        }
+        Some((_, value)) => *value.get_mut() = Setting::Word("1".to_owned()),
+        None => mesh.push((bare("ap_isolation".to_owned()), bare(Setting::Word("1".to_owned())))),
+    }
+    mesh.push((bare("ap_isolation_vlans".to_owned()), bare(Setting::List(vlans))));
 }
 
 /// Adds to a table what it does not hold yet; a second value for the same option is noted.
