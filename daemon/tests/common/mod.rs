@@ -327,6 +327,6 @@ pub fn about() -> About {
     let reload = Reload { at: 5, changes: vec![], error: Some("m.toml:1:1: nonsense".into()) };
     About {
         setup: Arc::new(setup()),
-        config: ConfigView { file: Some("/etc/meshwork.toml".into()), reload: Some(reload) },
+        config: ConfigView { file: Some("/etc/meshwork.toml".into()), complaints: Vec::new(), reload: Some(reload) },
     }
 }
