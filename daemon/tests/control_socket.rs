@@ -114,7 +114,7 @@ fn lists_have_batctls_keys() {
             json!([
                 {
                     "mesh_ifname": "mesh0", "hard_ifname": "wlan0", "hard_address": "02:00:00:00:00:01", "active": true,
-                    "hop_penalty": 5, "mtu": 1532, "wifi": true, "primary": true
+                    "hop_penalty": 5, "mtu": 1532, "wifi": true, "channel_busy_percent": 35, "primary": true
                 },
                 {"mesh_ifname": "mesh0", "hard_ifname": "eth0", "reason": "it is a port of the bridge br-lan"},
                 {"mesh_ifname": "mesh0", "hard_ifname": "eth1", "reason": "not there or not up"}
