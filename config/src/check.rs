@@ -553,12 +553,12 @@ fn vlans(value: &Setting) -> Option<Vec<Vid>> {
 }
 
 /// A yes or no; sources without types have several words for it.
-fn truth(value: &Setting) -> Option<bool> {
+pub(crate) fn truth(value: &Setting) -> Option<bool> {
     match value {
         Setting::Bool(b) => Some(*b),
         Setting::Word(w) => match w.as_str() {
-            "true" | "1" | "on" | "yes" => Some(true),
-            "false" | "0" | "off" | "no" => Some(false),
+            "true" | "1" | "on" | "yes" | "enabled" => Some(true),
+            "false" | "0" | "off" | "no" | "disabled" => Some(false),
             _ => None,
         },
         Setting::Text(_) | Setting::Integer(_) | Setting::Float(_) | Setting::List(_) | Setting::Table(_) => None,

@@ -214,6 +214,8 @@ fn isolation_is_set_for_each_vlan() {
     assert_eq!(network("", ""), (false, vec![], 0));
     assert_eq!(network("", on), (true, vec![7], 0));
     assert_eq!(network(on, on), (true, vec![7, 0], 0));
+    // Every word for yes counts here, too.
+    assert_eq!(network(" option ap_isolation enabled\n", on), (true, vec![7, 0], 0));
     assert_eq!(network(on, ""), (true, vec![], 0));
     assert_eq!(network("", " option ap_isolation maybe\n"), (false, vec![], 1));
 }

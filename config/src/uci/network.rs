@@ -4,6 +4,7 @@
 
 use super::parse::{Section, Value, Word};
 use super::tree::{Entries, setting, spanned};
+use crate::check::truth;
 use crate::error::{Place, Problem};
 use crate::raw::{Setting, Spanned};
 use crate::suggest;
@@ -136,14 +137,10 @@ pub(super) fn vlan<'s>(section: &'s Section, problems: &mut Vec<Problem>) -> Opt
         problems.push(Problem { place: Place::File(device.span.clone()), key: String::new(), text });
         return None;
     };
-    let on = match word.text.as_str() {
-        "1" | "on" | "true" | "yes" | "enabled" => true,
-        "0" | "off" | "false" | "no" | "disabled" => false,
-        other => {
-            let text = format!("found {other}, allowed: 0 or 1; until then: 0");
-            problems.push(Problem { place: Place::File(word.span.clone()), key: String::new(), text });
-            return None;
-        }
+    let Some(on) = truth(&Setting::Word(word.text.clone())) else {
+        let text = format!("found {}, allowed: 0 or 1; until then: 0", word.text);
+        problems.push(Problem { place: Place::File(word.span.clone()), key: String::new(), text });
+        return None;
     };
     Some((mesh, device, on))
 }
@@ -191,10 +188,9 @@ fn translate(
             let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             put(table, name, said(if plain { format!("{text}ms") } else { text.to_owned() }));
         }
-        Inverted(table, name) => match text {
-            "1" | "on" | "true" | "yes" | "enabled" => put(table, name, said("false".to_owned())),
-            "0" | "off" | "false" | "no" | "disabled" => put(table, name, said("true".to_owned())),
-            _ => problem(&word.span, "", format!("found {text}, allowed: 0 or 1; until then: not said")),
+        Inverted(table, name) => match truth(&Setting::Word(text.to_owned())) {
+            Some(yes) => put(table, name, said((!yes).to_string())),
+            None => problem(&word.span, "", format!("found {text}, allowed: 0 or 1; until then: not said")),
         },
         Algorithm => {
             let name = match text {

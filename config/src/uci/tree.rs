@@ -2,6 +2,7 @@
 
 use super::parse::{Section, Slip, Value, Word, parse};
 use super::{Complaint, Files, PROTO, PROTO_HARDIF, PROTO_VLAN, network};
+use crate::check::truth;
 use crate::error::{Place, Problem};
 use crate::raw::{Setting, Spanned, Table};
 use crate::{keys, suggest};
@@ -231,7 +232,7 @@ fn isolate(mesh: &mut Entries, mut vlans: Vec<Spanned<Setting>>) {
         return;
     }
     match mesh.iter_mut().find(|(key, _)| key.get_ref() == "ap_isolation") {
-        Some((_, value)) if matches!(value.get_ref(), Setting::Word(w) if w == "1") => {
+        Some((_, value)) if truth(value.get_ref()) == Some(true) => {
             vlans.push(bare(Setting::Word("0".to_owned())));
         }
         Some((_, value)) => *value.get_mut() = Setting::Word("1".to_owned()),

@@ -2,12 +2,11 @@
 //!
 //! Source: deb(5) and deb-control(5) of dpkg.
 
-use std::fmt::Write;
-
 use anyhow::{Result, ensure};
 
 use crate::{
     archive::{gzip, tar},
+    control::{Fields, conffiles},
     package::Package,
     tree::Tree,
 };
@@ -29,10 +28,7 @@ pub fn write(package: &Package) -> Result<Vec<u8>> {
             control.file(name, 0o755, format!("{}\n", script.trim_end()).into_bytes())?;
         }
     }
-    if !package.conffiles.is_empty() {
-        let names: String = package.conffiles.iter().map(|path| format!("{path}\n")).collect();
-        control.file("conffiles", 0o644, names.into_bytes())?;
-    }
+    conffiles(package, &mut control)?;
     let mut out = b"!<arch>\n".to_vec();
     member(&mut out, "debian-binary", package.mtime, b"2.0\n");
     member(&mut out, "control.tar.gz", package.mtime, &gzip(&tar(&control, package.mtime)?)?);
@@ -41,13 +37,8 @@ pub fn write(package: &Package) -> Result<Vec<u8>> {
 }
 
 fn fields(package: &Package) -> String {
-    let mut out = String::new();
-    let mut field = |name: &str, value: &str| {
-        if !value.is_empty() {
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "{name}: {value}");
-        }
-    };
+    let mut fields = Fields::default();
+    let mut field = |name, value: &str| fields.add(name, value);
     field("Package", &package.name);
     field("Version", &package.version);
     field("Architecture", &package.arch);
@@ -58,11 +49,7 @@ fn fields(package: &Package) -> String {
     field("Section", &package.section);
     field("Priority", "optional");
     field("Homepage", &package.url);
-    field("Description", &package.summary);
-    for line in package.description.trim().lines() {
-        let _ = writeln!(out, " {}", if line.is_empty() { "." } else { line });
-    }
-    out
+    fields.describe(package)
 }
 
 fn member(out: &mut Vec<u8>, name: &str, mtime: u64, bytes: &[u8]) {

@@ -2,12 +2,11 @@
 //!
 //! Source: shared notes on OpenWrt, section 11, checked there with the real opkg.
 
-use std::fmt::Write;
-
 use anyhow::Result;
 
 use crate::{
     archive::{gzip, members, tar},
+    control::{Fields, conffiles},
     openwrt,
     package::Package,
     tree::Tree,
@@ -23,10 +22,7 @@ pub fn write(package: &Package) -> Result<Vec<u8>> {
     for (name, script) in openwrt::ipk_scripts(package) {
         control.file(name, 0o755, script.into_bytes())?;
     }
-    if !package.conffiles.is_empty() {
-        let names: String = package.conffiles.iter().map(|path| format!("{path}\n")).collect();
-        control.file("conffiles", 0o644, names.into_bytes())?;
-    }
+    conffiles(package, &mut control)?;
     let data = gzip(&tar(&package.tree, package.mtime)?)?;
     let control = gzip(&tar(&control, package.mtime)?)?;
     let whole =
@@ -36,13 +32,8 @@ pub fn write(package: &Package) -> Result<Vec<u8>> {
 
 /// The control file, its fields in upstream's order.
 fn fields(package: &Package) -> String {
-    let mut out = String::new();
-    let mut field = |name: &str, value: &str| {
-        if !value.is_empty() {
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "{name}: {value}");
-        }
-    };
+    let mut fields = Fields::default();
+    let mut field = |name, value: &str| fields.add(name, value);
     field("Package", &package.name);
     field("Version", &package.version);
     field("Depends", &package.depends.join(", "));
@@ -55,12 +46,7 @@ fn fields(package: &Package) -> String {
     field("Maintainer", &package.maintainer);
     field("Architecture", &package.arch);
     field("Installed-Size", &package.tree.size().to_string());
-    field("Description", &package.summary);
-    for line in package.description.trim().lines() {
-        // A line of its own would end the field where it is empty.
-        let _ = writeln!(out, " {}", if line.is_empty() { "." } else { line });
-    }
-    out
+    fields.describe(package)
 }
 
 #[cfg(test)]

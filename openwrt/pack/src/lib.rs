@@ -5,6 +5,7 @@
 mod adb;
 pub mod apk;
 mod archive;
+mod control;
 pub mod deb;
 pub mod ipk;
 pub mod manifest;

@@ -47,9 +47,6 @@ pub(crate) fn with_lists(package: &Package) -> Result<Package> {
 pub(crate) fn apk_scripts(package: &Package) -> Slots {
     let name = &package.name;
     let head = |before: &str| format!("{GUARD}{before}export root=\"${{IPKG_INSTROOT}}\"\nexport pkgname=\"{name}\"\n");
-    let own = |script: &str| {
-        if script.is_empty() { String::new() } else { format!("{}\n", script.trim_end()) }
-    };
     let installed = format!("add_group_and_user\ndefault_postinst\n{}", own(&package.scripts.postinst));
     vec![
         (POST_INSTALL, head("") + &installed),
@@ -60,13 +57,15 @@ pub(crate) fn apk_scripts(package: &Package) -> Slots {
 
 /// The scripts of an .ipk: after installation and before removal.
 pub(crate) fn ipk_scripts(package: &Package) -> [(&'static str, String); 2] {
-    let own = |script: &str| {
-        if script.is_empty() { String::new() } else { format!("{}\n", script.trim_end()) }
-    };
     [
         ("postinst", format!("{GUARD}default_postinst $0 $@\n{}", own(&package.scripts.postinst))),
         ("prerm", format!("{GUARD}{}default_prerm $0 $@\n", own(&package.scripts.prerm))),
     ]
+}
+
+/// A script of the package itself, with one line end.
+fn own(script: &str) -> String {
+    if script.is_empty() { String::new() } else { format!("{}\n", script.trim_end()) }
 }
 
 /// Bytes in hexadecimal.
