@@ -159,6 +159,7 @@ impl<'a> Checker<'a> {
                 .unwrap_or(d.allowed),
             plausible: s.rate("plausible").unwrap_or(d.plausible),
             router_advertisements: s.flag("router_advertisements").unwrap_or(d.router_advertisements),
+            guard: s.flag("guard").unwrap_or(d.guard),
             check: s
                 .read("check", targets, |v| {
                     let list: Option<Vec<Target>> = words(v)?.into_iter().map(|w| w.parse().ok()).collect();

@@ -26,6 +26,8 @@ pub struct Gateway {
     pub plausible: u32,
     /// As a client: router advertisements from the selected gateway only.
     pub router_advertisements: bool,
+    /// DHCP answers and router advertisements from gateways only.
+    pub guard: bool,
     /// Who must be reachable on the Internet; empty to check nothing.
     pub check: Vec<Target>,
     /// Time between two rounds, 1 s to 1 h.
@@ -54,6 +56,7 @@ impl Default for Gateway {
             allowed: Vec::new(),
             plausible: 100_000,
             router_advertisements: true,
+            guard: false,
             check: Vec::new(),
             check_interval: Duration::from_secs(10),
             check_needed: 1,

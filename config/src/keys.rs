@@ -408,6 +408,14 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "gateway",
+        "guard",
+        "true or false",
+        |c| Some(c.gateway.guard.to_string()),
+        "Keep rogue servers out: DHCP answers and IPv6 router advertisements of own clients are dropped, and those from \
+         the mesh unless a gateway sent them.",
+    ),
+    node(
+        "gateway",
         "check",
         "list of targets",
         |c| Some(list(&c.gateway.check)),

@@ -107,6 +107,7 @@ fn gateway(g: &config::Gateway) -> GatewayConfig {
         allowed: g.allowed.clone(),
         plausible: g.plausible,
         steer_routers: g.router_advertisements,
+        guard: g.guard,
     }
 }
 

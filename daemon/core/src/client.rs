@@ -57,6 +57,7 @@ impl Mesh {
         if !Self::is_loop_probe(inner.src) {
             self.learn_local((inner.src, inner.vid), now)?;
         }
+        self.gateway_admits(&inner, frame.bytes())?;
         self.dat_overhears_host(&frame, now);
         if !inner.dst.is_multicast() {
             if let Some(frame) = self.dat_from_host(frame, now)? {

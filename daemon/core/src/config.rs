@@ -143,6 +143,9 @@ pub struct GatewayConfig {
     pub plausible: u32,
     /// As a client: router advertisements only from behind the selected gateway.
     pub steer_routers: bool,
+    /// Own clients do not configure others, and others ours: DHCP answers and router advertisements pass from
+    /// gateways only.
+    pub guard: bool,
 }
 
 impl Default for GatewayConfig {
@@ -156,6 +159,7 @@ impl Default for GatewayConfig {
             allowed: alloc::vec::Vec::new(),
             plausible: 100_000,
             steer_routers: true,
+            guard: false,
         }
     }
 }

@@ -145,6 +145,8 @@ counted! {
         DhcpAtServer = "dhcp_at_server",
         /// A router advertisement from elsewhere than the selected gateway.
         OtherRouter = "other_router",
+        /// A DHCP answer or a router advertisement from somebody who is no gateway.
+        RogueServer = "rogue_server",
         /// A Meshwork message of somebody who never said that it runs Meshwork.
         NotMeshwork = "not_meshwork",
         /// A packet type that this node does not speak yet.

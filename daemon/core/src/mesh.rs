@@ -496,8 +496,9 @@ impl Mesh {
     pub(crate) fn publish_snoop(&mut self) {
         let snoop = Snoop {
             arp: self.cfg.dat,
-            dhcp: self.cfg.dat,
-            nd: self.cfg.dat || self.gateway_wants_nd(),
+            dhcp: self.cfg.dat || self.gateway_guards(),
+            nd: self.cfg.dat || self.gateway_wants_nd() || self.gateway_guards(),
+            extended: self.gateway_guards(),
             groups: self.cfg.bridge_loop_avoidance,
             claims: self.bla.is_active(),
         };

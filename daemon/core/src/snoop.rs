@@ -12,6 +12,8 @@ pub struct Snoop {
     pub dhcp: bool,
     /// IPv6 neighbour discovery, router messages included.
     pub nd: bool,
+    /// IPv6 packets with extension headers: what a service looks for may stand behind them.
+    pub extended: bool,
     /// Frames for groups that come in packets to one node.
     pub groups: bool,
     /// What bridge loop avoidance has to see: claim frames, what comes from a client in the mesh that
@@ -29,6 +31,12 @@ const DHCPV6: core::ops::RangeInclusive<u16> = 546..=547;
 const ND_TYPES: core::ops::RangeInclusive<u8> = 133..=137;
 const IPV6_HEADER: usize = 40;
 
+/// True if another header follows the one of that number: hop-by-hop, routing, fragment, authentication and
+/// destination options. Source: RFC 8200, RFC 4302.
+pub(crate) const fn is_extension(next: u8) -> bool {
+    matches!(next, 0 | 43 | 44 | 51 | 60)
+}
+
 impl Snoop {
     /// True if a service wants to see this client frame, apart from those of bridge loop avoidance.
     #[inline]
@@ -39,7 +47,9 @@ impl Snoop {
                 .get(inner.payload..)
                 .and_then(udp4_ports)
                 .is_some_and(|p| BOOTP.contains(&p.0) || BOOTP.contains(&p.1)),
-            ETHERTYPE_IPV6 if self.dhcp || self.nd => frame.get(inner.payload..).is_some_and(|ip| self.wants_ipv6(ip)),
+            ETHERTYPE_IPV6 if self.dhcp || self.nd || self.extended => {
+                frame.get(inner.payload..).is_some_and(|ip| self.wants_ipv6(ip))
+            }
             _ => false,
         }
     }
@@ -52,7 +62,7 @@ impl Snoop {
         match next {
             ICMPV6 => self.nd && payload.first().is_some_and(|t| ND_TYPES.contains(t)),
             UDP => self.dhcp && ports(payload).is_some_and(|p| DHCPV6.contains(&p.0) || DHCPV6.contains(&p.1)),
-            _ => false,
+            next => self.extended && is_extension(next),
         }
     }
 }
@@ -103,6 +113,10 @@ mod tests {
         assert!(wants(all, &arp) && wants(all, &dhcp) && wants(all, &nd));
         let none = Snoop::default();
         assert!(!wants(none, &arp) && !wants(none, &dhcp) && !wants(none, &nd));
+        ip6[6] = 60;
+        let hidden = frame(0x86dd, &ip6);
+        assert!(!wants(all, &hidden) && wants(Snoop { extended: true, ..none }, &hidden));
+        ip6[6] = ICMPV6;
         ip4[7] = 9;
         assert!(!wants(all, &frame(0x0800, &ip4)), "no head of a datagram");
         ip6[40] = 128;

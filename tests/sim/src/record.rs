@@ -86,6 +86,8 @@ struct GatewaySettings {
     allowed: Vec<String>,
     plausible: u32,
     steer_routers: bool,
+    #[serde(default)]
+    guard: bool,
 }
 
 /// One input.
@@ -423,6 +425,7 @@ impl Settings {
                 allowed: config.gateway.allowed.iter().map(ToString::to_string).collect(),
                 plausible: config.gateway.plausible,
                 steer_routers: config.gateway.steer_routers,
+                guard: config.gateway.guard,
             },
             multicast_forceflood: config.multicast_forceflood,
             multicast_fanout: config.multicast_fanout,
@@ -481,6 +484,7 @@ impl GatewaySettings {
             allowed: self.allowed.iter().map(|m| mac(m)).collect::<Result<_, _>>()?,
             plausible: self.plausible,
             steer_routers: self.steer_routers,
+            guard: self.guard,
         })
     }
 }

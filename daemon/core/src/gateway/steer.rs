@@ -1,6 +1,6 @@
 //! Client frames that go to one gateway, or come from one. Source: "Payload plane" section 5.
 
-use super::inspect::{self, Dhcp};
+use super::inspect::{self, Dhcp, Voice};
 use crate::border::{Event, GatewayNews};
 use crate::client::Arrival;
 use crate::config::GatewayMode;
@@ -20,6 +20,23 @@ impl Mesh {
     /// sorted.
     pub(crate) fn gateway_wants_nd(&self) -> bool {
         self.cfg.gateway.mode == GatewayMode::Client && self.cfg.gateway.steer_routers
+    }
+
+    /// True if frames that configure others are to be seen by the control side, however deep they hide.
+    pub(crate) const fn gateway_guards(&self) -> bool {
+        self.cfg.gateway.guard
+    }
+
+    /// A client frame from the mesh interface. Of our own clients none serves others; whether we do ourselves is
+    /// known, and what a gateway's own LAN says is sorted before it gets here.
+    ///
+    /// # Errors
+    /// [`Drop::RogueServer`].
+    pub(crate) fn gateway_admits(&self, inner: &ClientFrame, frame: &[u8]) -> Result<(), Drop> {
+        if self.cfg.gateway.guard && self.gateway_announced().is_none() && inspect::voice(inner, frame).is_some() {
+            return Err(Drop::RogueServer);
+        }
+        Ok(())
     }
 
     /// A frame for a group from the mesh interface. `None` if it was sent or dropped here: DHCP
@@ -65,10 +82,22 @@ impl Mesh {
         arrival: Arrival,
         now: Instant,
     ) -> Result<Option<Frame>, Drop> {
-        if !self.gateway_wants_nd() {
+        if !self.gateway_wants_nd() && !self.cfg.gateway.guard {
             return Ok(Some(frame));
         }
         let inner = ClientFrame::parse(frame.bytes()).map_err(|_| Drop::Short)?;
+        if self.cfg.gateway.guard {
+            let from = |gateway: &MacAddr| self.is_behind((inner.src, inner.vid), arrival, *gateway);
+            let trusted = match inspect::voice(&inner, frame.bytes()) {
+                None => true,
+                // A client may still have its address from a gateway that it was steered to before.
+                Some(Voice::Dhcp) => self.gateway.known.keys().any(from),
+                Some(Voice::Router) => self.gateway.selected.as_ref().is_some_and(from),
+            };
+            if !trusted {
+                return Err(Drop::RogueServer);
+            }
+        }
         if inspect::router_message(&inner, frame.bytes()) != Some(inspect::ADVERTISEMENT) {
             return Ok(Some(frame));
         }
