@@ -9,6 +9,7 @@ mod control;
 pub mod deb;
 pub mod ipk;
 pub mod manifest;
+pub mod offer;
 mod openwrt;
 pub mod package;
 pub mod sign;
