@@ -222,6 +222,9 @@ impl<'a> Checker<'a> {
             group: s.read("group", "the name of a group", |v| {
                 word(v).filter(|w| !w.is_empty() && !w.contains([':', ',']) && !w.contains(char::is_whitespace))
             }),
+            user: s.read("user", "the name of a user", |v| {
+                word(v).filter(|w| !w.is_empty() && !w.contains([':', ',']) && !w.contains(char::is_whitespace))
+            }),
         }
     }
 

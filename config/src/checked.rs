@@ -188,6 +188,8 @@ pub struct Control {
     pub socket: Option<PathBuf>,
     /// Group that may use it besides the owner.
     pub group: Option<String>,
+    /// User that the node becomes once it has its first sockets; `None` to stay who it is.
+    pub user: Option<String>,
 }
 
 /// What is logged.
@@ -287,8 +289,21 @@ impl Config {
 impl Control {
     /// Where the control socket of a mesh is unless somebody says otherwise.
     pub fn usual_socket(mesh: &str) -> PathBuf {
-        PathBuf::from(format!("/run/meshwork/{mesh}.sock"))
+        runtime_dir().join(format!("{mesh}.sock"))
     }
+}
+
+/// The folder for what lasts until the machine stops: `/run/meshwork`.
+///
+/// OpenWrt has `/var/run` alone in some releases and both in others. Its service makes `/var/run/meshwork`, and
+/// mounts it into the jail that the node may run in, so that one goes first: node and commands have to agree.
+pub fn runtime_dir() -> PathBuf {
+    choose_runtime_dir(|path| Path::new(path).is_dir())
+}
+
+fn choose_runtime_dir(is_dir: impl Fn(&str) -> bool) -> PathBuf {
+    let (new, old) = ("/run/meshwork", "/var/run/meshwork");
+    PathBuf::from(if !is_dir(old) && is_dir("/run") { new } else { old })
 }
 
 impl Level {
@@ -344,5 +359,20 @@ pub fn check_interface(name: &str) -> Result<(), &'static str> {
         Err("a name has no \"/\", no \":\" and no blank, and is not \".\" or \"..\"")
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_and_commands_find_the_same_folder() {
+        let dir = |there: &[&str]| choose_runtime_dir(|path| there.contains(&path));
+        assert_eq!(dir(&["/run"]), Path::new("/run/meshwork"));
+        assert_eq!(dir(&["/run", "/run/meshwork"]), Path::new("/run/meshwork"));
+        // A router with its service, and one where somebody starts the program by hand.
+        assert_eq!(dir(&["/run", "/var/run/meshwork"]), Path::new("/var/run/meshwork"));
+        assert_eq!(dir(&[]), Path::new("/var/run/meshwork"));
     }
 }

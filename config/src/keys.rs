@@ -509,6 +509,13 @@ pub const KEYS: &[Key] = &[
         |c| c.control.group.as_ref().map(|g| quoted(g)),
         "Group that may use the control socket besides root.",
     )),
+    restart(node(
+        "control",
+        "user",
+        "user name",
+        |c| c.control.user.as_ref().map(|u| quoted(u)),
+        "User that a node started by root becomes; of root's rights it keeps those over the network alone.",
+    )),
     node(
         "log",
         "level",

@@ -37,7 +37,8 @@ pub mod uci;
 pub mod units;
 
 pub use checked::{
-    Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Override, Overrides, Wifi, check_interface,
+    Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Override, Overrides, Wifi,
+    check_interface, runtime_dir,
 };
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};

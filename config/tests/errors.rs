@@ -43,7 +43,7 @@ fn unknown_key_with_suggestion() {
 fn unknown_key_without_suggestion() {
     assert_eq!(
         errors("[control]\nport = 80\n"),
-        "m.toml:2:1: control.port: unknown. Keys of [control]: socket, group\n 2 | port = 80\n   | ^^^^"
+        "m.toml:2:1: control.port: unknown. Keys of [control]: socket, group, user\n 2 | port = 80\n   | ^^^^"
     );
 }
 

@@ -69,6 +69,7 @@ fn every_setting() {
     assert_eq!(config.limits.fragment_memory, 1024 * 1024);
     assert_eq!(config.socket(), PathBuf::from("/tmp/mesh \"quoted\".sock"));
     assert_eq!(config.control.group.as_deref(), Some("mesh"));
+    assert_eq!(config.control.user.as_deref(), Some("nobody"));
     assert_eq!(config.log.level, Level::Warn);
     assert_eq!(config.log.parts, [("netlink".to_owned(), Level::Debug), ("io".to_owned(), Level::Trace)]);
 }
@@ -139,6 +140,7 @@ fragment_memory = "1MiB"
 [control]
 socket = '/tmp/mesh "quoted".sock'
 group = "mesh"
+user = "nobody"
 
 [log]
 level = "warn,netlink=debug,io=trace"
@@ -226,6 +228,7 @@ fragment_memory = \"512KiB\"
 [control]
 # socket: chosen by the node
 # group: chosen by the node
+# user: chosen by the node
 
 [log]
 level = \"info\"

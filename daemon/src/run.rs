@@ -32,7 +32,7 @@ use mesh_core::{
 use packet::MacAddr;
 use readings::Readings;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +57,8 @@ pub struct RunSetup {
     pub up: bool,
     /// Where sequence numbers are kept over a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
+    /// User to become once the first sockets are open, `None` to stay who started it.
+    pub user: Option<String>,
     /// As a gateway: how to find out whether the Internet is there; `None` to take it for granted.
     pub uplink: Option<UplinkSetup>,
 }
@@ -296,7 +298,7 @@ impl Node {
             watcher,
             links: Links::default(),
             readings: Readings::default(),
-            radios: Keeper::new(Path::new("/run/meshwork")),
+            radios: Keeper::new(&config::runtime_dir()),
             host,
             behind: behind::Watch::new(),
             listeners: listeners::Watch::new(),
@@ -317,7 +319,7 @@ impl Node {
         node.configure_links().map_err(anyhow::Error::msg)?;
         node.links_changed();
         node.check_uplink();
-        crate::privilege::drop_all_but_network();
+        crate::privilege::drop_all_but_network(node.setup.user.as_deref(), node.setup.state_dir.as_deref());
         node.readings.start();
         node.radios.keep(node.setup.radios.clone());
         Ok(node)

@@ -253,6 +253,7 @@ const SETTINGS: &[Flag] = &[
     switch("no-fragmentation", None, "drop packets that do not fit a hard interface"),
     switch("portable-io", None, "read and write frames one by one"),
     value("socket", None, "PATH", "the control socket").default("/run/meshwork/NAME.sock").offers(Value::File),
+    value("user", None, "NAME", "become this user, with rights over the network alone, once the first sockets are open"),
     value("state-dir", None, "DIR", "where sequence numbers are kept over a restart; \"\" for nowhere")
         .default("/var/lib/meshwork")
         .offers(Value::Directory),
@@ -278,6 +279,7 @@ pub const OVERRIDES: &[(&str, &str, Option<&str>)] = &[
     ("--no-fragmentation", "mesh.fragmentation", Some("false")),
     ("--portable-io", "link.io", Some("portable")),
     ("--socket", "control.socket", None),
+    ("--user", "control.user", None),
     ("--state-dir", "mesh.state_dir", None),
     ("--log", "log.level", None),
 ];

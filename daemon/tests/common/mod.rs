@@ -60,6 +60,7 @@ pub fn setup() -> RunSetup {
         host_mtu: None,
         up: true,
         state_dir: None,
+        user: None,
         uplink: None,
     }
 }

@@ -26,6 +26,7 @@ fn setup(links: &[&str]) -> RunSetup {
         host_mtu: None,
         up: true,
         state_dir: None,
+        user: None,
         uplink: None,
     }
 }
@@ -138,6 +139,25 @@ fn a_link_that_comes_goes_and_changes_is_followed() {
         node.until("set down by hand", |s| s.mesh.links.is_empty()).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!net.link("a").unwrap().up, "whoever sets it down later means it");
+        node.stop().await;
+    });
+}
+
+#[test]
+fn renamed_interfaces_are_followed_by_name() {
+    in_node_world(async || {
+        let mut net = Net::new();
+        net.pair("a", "b");
+        net.pair("x", "y");
+        let names = |s: &NodeSnapshot| s.mesh.links.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
+        let node = Running::start(setup(&["a", "late"]));
+        node.until("the one that is there", |s| names(s) == ["a"]).await;
+        net.up("x", false);
+        net.rename("x", "late");
+        node.until("the one that gets the name", |s| names(s) == ["a", "late"]).await;
+        net.up("late", false);
+        net.rename("late", "x");
+        node.until("and loses it", |s| names(s) == ["a"]).await;
         node.stop().await;
     });
 }

@@ -81,6 +81,11 @@ impl Net {
         self.0.request(Message::link(DELLINK, ACK, index, 0, 0)).unwrap();
     }
 
+    pub(crate) fn rename(&mut self, name: &str, new: &str) {
+        let index = self.link(name).unwrap().index;
+        self.0.request(Message::link(NEWLINK, ACK, index, 0, 0).text(IFNAME, new)).unwrap();
+    }
+
     pub(crate) fn up(&mut self, name: &str, up: bool) {
         let index = self.link(name).unwrap().index;
         self.0.set_up(index, up).unwrap();
