@@ -5,6 +5,7 @@ use crate::checked::{
 };
 use crate::error::{Place, Problem};
 use crate::gateway::{self, Gateway, MAX_ALLOWED, MAX_TARGETS, Target};
+use crate::http::{self, Http, Listen};
 use crate::radio::{self, Radio, RadioMode};
 use crate::raw::{Setting, Spanned, Table};
 use crate::{keys, suggest, units};
@@ -71,6 +72,7 @@ impl<'a> Checker<'a> {
             mesh,
             gateway: self.gateway(file),
             limits: self.limits(file),
+            http: self.http(file),
             control: self.control(file),
             log: self.log(file),
         }
@@ -208,6 +210,30 @@ impl<'a> Checker<'a> {
                     (32 * 1024..=64 * 1024 * 1024).contains(&bytes).then_some(bytes)
                 })
                 .unwrap_or(d.fragment_memory),
+        }
+    }
+
+    fn http(&mut self, file: &Table) -> Http {
+        let d = Http::default();
+        let mut s = self.section("http", file);
+        let places = "a list of at most 16 places, each \"localhost\", \"mesh\", an address or an interface";
+        Http {
+            listen: s
+                .read("listen", places, |v| {
+                    let all: Option<Vec<Listen>> = words(v)?.iter().map(|w| w.parse().ok()).collect();
+                    all.filter(|l| l.len() <= http::MAX_LISTEN)
+                })
+                .unwrap_or(d.listen),
+            port: s.number("port", 1..=65_535).and_then(|n| u16::try_from(n).ok()).unwrap_or(d.port),
+            hosts: s
+                .read("hosts", "a list of at most 32 names of hosts, like [\"roof.example.org\", \"*.mesh\"]", |v| {
+                    let all: Option<Vec<String>> = words(v)?.iter().map(|w| http::parse_host(w)).collect();
+                    all.filter(|l| l.len() <= http::MAX_HOSTS)
+                })
+                .unwrap_or(d.hosts),
+            token_file: s.read("token_file", "an absolute path", |v| {
+                Some(PathBuf::from(word(v)?)).filter(|path| path.is_absolute())
+            }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Errors, LoadError, Place, Problem};
 use crate::gateway::Gateway;
+use crate::http::Http;
 use crate::radio::Radio;
 use crate::raw::{self, Table};
 use crate::{DEFAULT_FILE, check};
@@ -22,6 +23,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// Upper bounds of all tables.
     pub limits: Limits,
+    /// The status endpoint.
+    pub http: Http,
     /// The control socket.
     pub control: Control,
     /// What is logged.

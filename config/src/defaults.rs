@@ -3,6 +3,7 @@
 
 use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Wifi};
 use crate::gateway::Gateway;
+use crate::http::Http;
 use std::time::Duration;
 
 impl Default for Mesh {
@@ -83,6 +84,7 @@ impl Default for Config {
             radios: Vec::new(),
             gateway: Gateway::default(),
             limits: Limits::default(),
+            http: Http::default(),
             control: Control::default(),
             log: Log::default(),
         }

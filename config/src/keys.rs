@@ -495,6 +495,32 @@ pub const KEYS: &[Key] = &[
         |c| u64::try_from(c.limits.fragment_memory).ok().map(|n| quoted(&units::format_size(n))),
         "Memory for packets of which not all fragments are here yet.",
     ),
+    node(
+        "http",
+        "listen",
+        "list of places",
+        |c| Some(list(&c.http.listen)),
+        "Where the status endpoint listens: \"localhost\", \"mesh\" (link-local addresses of the mesh interface and its \
+         bridge), an address, or an interface with all its addresses. Empty: only at its unix socket, beside the \
+         control socket.",
+    ),
+    node("http", "port", "1 to 65535", |c| Some(c.http.port.to_string()), "TCP port of the status endpoint."),
+    node(
+        "http",
+        "hosts",
+        "list of names",
+        |c| Some(list(&c.http.hosts)),
+        "Names of this node that a browser may use besides numbers and the node's own; \"*.mesh\" stands for all below. \
+         Others are refused, so that no web site can read the mesh through your browser.",
+    ),
+    node(
+        "http",
+        "token_file",
+        "absolute path",
+        |c| c.http.token_file.as_ref().map(|p| quoted(&p.to_string_lossy())),
+        "File whose first line, 16 characters or more, is the token that sees all, also clients: \
+         \"Authorization: Bearer TOKEN\". Without it only the unix socket does.",
+    ),
     restart(node(
         "control",
         "socket",

@@ -28,6 +28,7 @@ pub mod defaults;
 pub mod diff;
 pub mod error;
 pub mod gateway;
+pub mod http;
 pub mod keys;
 mod print;
 pub mod radio;
@@ -43,6 +44,7 @@ pub use checked::{
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};
 pub use gateway::{Gateway, Mode as GatewayMode, Target};
+pub use http::{Http, Listen};
 pub use radio::{Radio, RadioMode};
 
 /// The file that is read when none is named.

@@ -42,8 +42,8 @@ fn unknown_key_with_suggestion() {
 #[test]
 fn unknown_key_without_suggestion() {
     assert_eq!(
-        errors("[control]\nport = 80\n"),
-        "m.toml:2:1: control.port: unknown. Keys of [control]: socket, group, user\n 2 | port = 80\n   | ^^^^"
+        errors("[control]\nwave = 80\n"),
+        "m.toml:2:1: control.wave: unknown. Keys of [control]: socket, group, user\n 2 | wave = 80\n   | ^^^^"
     );
 }
 
@@ -59,7 +59,7 @@ fn key_of_another_table() {
 fn key_above_all_tables() {
     assert_eq!(
         errors("mtu = 1500\n"),
-        "m.toml:1:1: mtu: unknown; it belongs into [mesh]. Tables: mesh, link, radio, gateway, limits, control, log\n \
+        "m.toml:1:1: mtu: unknown; it belongs into [mesh]. Tables: mesh, link, radio, gateway, limits, http, control, log\n \
          1 | mtu = 1500\n   | ^^^"
     );
 }
@@ -68,7 +68,7 @@ fn key_above_all_tables() {
 fn unknown_table() {
     assert_eq!(
         errors("[limit]\noriginators = 5\n"),
-        "m.toml:1:2: limit: unknown; did you mean \"limits\"? Tables: mesh, link, radio, gateway, limits, control, log\n \
+        "m.toml:1:2: limit: unknown; did you mean \"limits\"? Tables: mesh, link, radio, gateway, limits, http, control, log\n \
          1 | [limit]\n   |  ^^^^^"
     );
 }
@@ -184,6 +184,16 @@ fn wrong_words() {
             "[control]\nsocket = \"mesh.sock\"",
             "m.toml:2:10: control.socket: found \"mesh.sock\", allowed: an absolute path of at most 107 bytes",
         ),
+        (
+            "[http]\nlisten = [\"10.0.0.1:80\"]",
+            "m.toml:2:10: http.listen: found a list of 1, allowed: a list of at most 16 places, each \"localhost\", \"mesh\", an address or an interface",
+        ),
+        ("[http]\nport = 0", "m.toml:2:8: http.port: found 0, allowed: a whole number from 1 to 65535"),
+        (
+            "[http]\nhosts = [\"http://a\"]",
+            "m.toml:2:9: http.hosts: found a list of 1, allowed: a list of at most 32 names of hosts, like [\"roof.example.org\", \"*.mesh\"]",
+        ),
+        ("[http]\ntoken_file = \"t\"", "m.toml:2:14: http.token_file: found \"t\", allowed: an absolute path"),
         ("[control]\ngroup = 5", "m.toml:2:9: control.group: found 5, allowed: the name of a group"),
         (
             "[log]\nlevel = \"loud\"",

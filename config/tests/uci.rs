@@ -42,7 +42,7 @@ fn every_setting_means_the_same_in_both_languages() {
         [[link]]\ninterface = \"eth2\"\n\
         [[radio]]\ninterface = \"m0\"\nmesh_id = \"town\"\nchannel = 36\nwidth = 80\ncountry = \"DE\"\n\
         [gateway]\nmode = \"server\"\ndownload = \"50Mbit\"\nupload = \"10Mbit\"\n[limits]\noriginators = 99\n\
-        [control]\nsocket = \"/run/x\"\n[log]\nlevel = \"info,netlink=debug\"\n";
+        [http]\nlisten = [\"br-mesh\", \"::1\"]\nport = 81\n[control]\nsocket = \"/run/x\"\n[log]\nlevel = \"info,netlink=debug\"\n";
     for wanted in [toml(""), toml(odd)] {
         let printed = wanted.to_string();
         let uci = as_uci(&printed);
@@ -169,6 +169,14 @@ fn a_typo_in_a_line_says_where() {
         "{complaints:?}"
     );
     assert!(complaints.iter().any(|c| c.contains(":6: ") && c.contains("did you mean \"link\"")), "{complaints:?}");
+}
+
+#[test]
+fn the_status_endpoint_is_switched_off_by_its_section() {
+    let (config, complaints) = from("config mesh 'm'\nconfig http\n\toption enabled '0'\n", "", "m");
+    assert_eq!((config.http.listen, complaints), (vec![], vec![]));
+    let (config, _) = from("config mesh 'm'\nconfig http\n\toption listen ''\n", "", "m");
+    assert_eq!(config.http.listen, vec![]);
 }
 
 #[test]

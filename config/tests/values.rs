@@ -1,7 +1,7 @@
 //! What a file means, and that it can be written down again.
 
 use config::checked::{Io, Level, Link, Measure, Wifi};
-use config::{Config, Override, Overrides, keys};
+use config::{Config, Http, Listen, Override, Overrides, keys};
 use proptest::prelude::*;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,6 +68,15 @@ fn every_setting() {
     assert_eq!(config.limits.addresses, 500);
     assert_eq!(config.limits.fragment_memory, 1024 * 1024);
     assert_eq!(config.socket(), PathBuf::from("/tmp/mesh \"quoted\".sock"));
+    assert_eq!(
+        config.http,
+        Http {
+            listen: vec![Listen::Address([10, 0, 0, 1].into()), Listen::Interface("br-lan".into()), Listen::Mesh],
+            port: 80,
+            hosts: vec!["roof.example.org".into(), "*.mesh".into()],
+            token_file: Some("/etc/mesh.token".into()),
+        }
+    );
     assert_eq!(config.control.group.as_deref(), Some("mesh"));
     assert_eq!(config.control.user.as_deref(), Some("nobody"));
     assert_eq!(config.log.level, Level::Warn);
@@ -136,6 +145,12 @@ local_clients = 20
 vlans = 2
 addresses = 500
 fragment_memory = "1MiB"
+
+[http]
+listen = ["10.0.0.1", "br-lan", "mesh"]
+port = 80
+hosts = ["roof.example.org", "*.mesh"]
+token_file = "/etc/mesh.token"
 
 [control]
 socket = '/tmp/mesh "quoted".sock'
@@ -224,6 +239,12 @@ vlans = 32
 addresses = 4096
 claims = 8192
 fragment_memory = \"512KiB\"
+
+[http]
+listen = [\"localhost\", \"mesh\"]
+port = 4305
+hosts = []
+# token_file: chosen by the node
 
 [control]
 # socket: chosen by the node

@@ -86,6 +86,12 @@ impl<'t> Sources<'t> {
                 });
                 continue;
             };
+            if table == "http" && off(section) {
+                let entry =
+                    (spanned(&section.kind, "listen".to_owned()), spanned(&section.kind, Setting::List(Vec::new())));
+                join(tables.entry(table).or_default(), vec![entry], table, &mut problems);
+                continue;
+            }
             let of = if table == "mesh" { mesh_name(section) } else { section.get("mesh").map(|w| w.text.clone()) };
             if !of.map_or(only, |of| of == mesh) || off(section) {
                 continue;
