@@ -32,6 +32,17 @@ pub fn drop_all_but_network(user: Option<&str>, owned: Option<&Path>) {
     }
 }
 
+/// Gives up every right of the calling thread, for good. Not before root has become somebody else: the system wants all
+/// threads to change together, and ends the process when one may not.
+pub fn drop_all() {
+    if let Err(e) = try_drop(&CapsHashSet::new()) {
+        tracing::warn!(error = %e, "cannot give up rights, going on with all of them");
+    }
+    if let Err(e) = nix::sys::prctl::set_no_new_privs() {
+        tracing::debug!(error = %e, "cannot forbid new rights");
+    }
+}
+
 fn become_user(name: &str, owned: Option<&Path>) {
     let whole = match User::from_name(name) {
         Ok(Some(found)) => try_become(&found, owned).map_err(|e| e.to_string()),

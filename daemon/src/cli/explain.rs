@@ -7,6 +7,7 @@ use crate::args::Args;
 use crate::control::protocol::{Interface, Neighbor, Originator};
 use crate::control::{Ask, Client, FORMAT};
 use crate::netlink::judge::MTU_RECOMMENDED;
+use packet::MacAddr;
 use serde_json::json;
 
 /// Says which way traffic takes.
@@ -19,15 +20,10 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     let ways = client.ask(Ask::Originators).await?.originators.unwrap_or_default();
     let neighbors = client.ask(Ask::Neighbors).await?.neighbors.unwrap_or_default();
     let interfaces = client.ask(Ask::Interfaces).await?.interfaces.unwrap_or_default();
-    let mut ways: Vec<Originator> = ways.into_iter().filter(|w| w.orig_address.0 == target.orig).collect();
-    ways.sort_by_key(|w| (!w.best, std::cmp::Reverse((w.tq, w.throughput)), w.neigh_address));
+    let ways = ways_to(target.orig, ways);
     let weak = ways.first().map(|w| weaknesses(w, &neighbors, &interfaces)).unwrap_or_default();
     if args.has("json") {
-        let answer = json!({
-            "format": FORMAT, "typed": target.typed, "orig_address": target.orig.to_string(), "own": target.own,
-            "ways": ways, "weak": weak,
-        });
-        return Ok(writeln!(out, "{answer}")?);
+        return Ok(writeln!(out, "{}", answer(&target.typed, target.orig, target.own, &ways, &weak))?);
     }
     let names = if args.has("numeric") { Names::none() } else { Names::load() };
     let at = names.show(target.orig);
@@ -62,6 +58,20 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The ways to one originator, the one in use first.
+pub(crate) fn ways_to(orig: MacAddr, all: impl IntoIterator<Item = Originator>) -> Vec<Originator> {
+    let mut ways: Vec<Originator> = all.into_iter().filter(|w| w.orig_address.0 == orig).collect();
+    ways.sort_by_key(|w| (!w.best, std::cmp::Reverse((w.tq, w.throughput)), w.neigh_address));
+    ways
+}
+
+/// What `--json` and the status endpoint say.
+pub(crate) fn answer(typed: &str, orig: MacAddr, own: bool, ways: &[Originator], weak: &[String]) -> serde_json::Value {
+    json!({
+        "format": FORMAT, "typed": typed, "orig_address": orig.to_string(), "own": own, "ways": ways, "weak": weak,
+    })
+}
+
 fn metric(way: &Originator) -> String {
     match (way.throughput, way.tq) {
         (Some(kbits), _) => format!("{}.{} Mbit/s", kbits / 1000, kbits % 1000 / 100),
@@ -79,7 +89,7 @@ fn won(best: &Originator, next: &Originator) -> String {
 }
 
 /// What is weak about the first hop of a way, a clause each.
-fn weaknesses(way: &Originator, neighbors: &[Neighbor], interfaces: &[Interface]) -> Vec<String> {
+pub(crate) fn weaknesses(way: &Originator, neighbors: &[Neighbor], interfaces: &[Interface]) -> Vec<String> {
     let mut weak = Vec::new();
     let hop = neighbors.iter().find(|n| n.neigh_address == way.neigh_address && n.hard_ifname == way.hard_ifname);
     if let Some(n) = hop {

@@ -7,7 +7,7 @@
 mod doctor;
 mod echo;
 pub(crate) mod events;
-mod explain;
+pub(crate) mod explain;
 mod import_uci;
 mod join;
 mod list;

@@ -4,6 +4,7 @@ use super::source::{Loaded, Source};
 use crate::args::{Args, UsageError};
 use crate::control::protocol::{ConfigView, Reload};
 use crate::control::{About, ControlSocket, Server};
+use crate::http;
 use crate::run::{self, ControlRequest};
 use crate::setup::{overrides, run_setup};
 use crate::telemetry::Telemetry;
@@ -68,16 +69,20 @@ async fn run_source(source: Source) -> anyhow::Result<()> {
     let (ask, asked) = mpsc::channel(REQUESTS);
     let about = About {
         setup: Arc::new(run_setup(&config)),
+        http: config.http.clone(),
         config: ConfigView { file: source.shown(), complaints, reload: None },
     };
     let setup = about.setup.as_ref().clone();
     let (tell, told) = watch::channel(about);
+    let pages = http::socket_path(socket.path());
+    let pages = http::Server::start(&pages, config.control.group.as_deref(), ask.clone(), told.clone())?;
     let server = tokio::spawn(Server::new(socket, ask.clone(), told).serve());
     let reloads = Reloads { source, config, telemetry, tell, ask };
     let reloads = tokio::spawn(reloads.follow(hangup));
     let ended = run::run(setup, asked, shutdown).await;
     reloads.abort();
     server.abort();
+    drop(pages);
     // The socket is gone only when the server is.
     let _ = server.await;
     ended
@@ -120,7 +125,7 @@ impl Reloads {
             };
             let setup = Arc::new(run_setup(&self.config));
             let config = ConfigView { file: self.source.shown(), complaints, reload: Some(reload) };
-            self.tell.send_replace(About { setup, config });
+            self.tell.send_replace(About { setup, http: self.config.http.clone(), config });
         }
     }
 
@@ -170,7 +175,8 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             let source = Source::toml(Some(file.clone()), Overrides::default());
             let config = source.load().unwrap().config;
-            let about = About { setup: Arc::new(run_setup(&config)), config: ConfigView::default() };
+            let about =
+                About { setup: Arc::new(run_setup(&config)), http: config.http.clone(), config: ConfigView::default() };
             let (tell, told) = watch::channel(about);
             let (ask, asked) = mpsc::channel(4);
             // Only one test of this program may start the log; the handle works without, too.

@@ -40,6 +40,8 @@ const EVENTS: usize = 256;
 pub struct About {
     /// What the node runs with.
     pub setup: Arc<RunSetup>,
+    /// The status endpoint over TCP.
+    pub http: config::Http,
     /// Where that comes from.
     pub config: ConfigView,
 }

@@ -94,7 +94,7 @@ impl ControlSocket {
         &self.path
     }
 
-    pub(super) fn listener(&self) -> &UnixListener {
+    pub(crate) fn listener(&self) -> &UnixListener {
         &self.listener
     }
 }

@@ -328,6 +328,7 @@ pub fn about() -> About {
     let reload = Reload { at: 5, changes: vec![], error: Some("m.toml:1:1: nonsense".into()) };
     About {
         setup: Arc::new(setup()),
+        http: config::Http::default(),
         config: ConfigView { file: Some("/etc/meshwork.toml".into()), complaints: Vec::new(), reload: Some(reload) },
     }
 }

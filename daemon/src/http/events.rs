@@ -1,0 +1,46 @@
+//! Server-sent events: what happens, as it happens, and every two seconds a word that there is a new picture.
+
+use super::privacy;
+use super::server::{Stream, send};
+use super::site::Site;
+use crate::control::view;
+use mesh_core::{Event, LinkId};
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+/// Time between two pictures that a reader is told of.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Sends events until the asker leaves or does not read.
+pub(super) async fn stream(site: &Site, full: bool, to: &mut Stream) -> io::Result<()> {
+    let Some(mut events) = site.subscribe().await else { return Ok(()) };
+    // Whoever loses the connection comes back after so many milliseconds.
+    send(to, b"retry: 2000\n\n").await?;
+    let mut names: BTreeMap<LinkId, String> = BTreeMap::new();
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut byte = [0];
+    loop {
+        tokio::select! {
+            event = events.recv() => {
+                let Some(event) = event else { return Ok(()) };
+                if matches!(event, Event::Echo(_) | Event::Meter(_)) {
+                    continue;
+                }
+                let event = view::event(&event, |id| names.get(&id).cloned());
+                let Some(event) = (if full { Some(event) } else { privacy::public(event) }) else { continue };
+                let data = serde_json::to_string(&event)?;
+                send(to, format!("event: {}\ndata: {data}\n\n", event.what).as_bytes()).await?;
+            }
+            _ = tick.tick() => {
+                let Ok(s) = site.picture().await else { return Ok(()) };
+                names = s.mesh.links.iter().map(|l| (l.id, l.name.clone())).collect();
+                let line = format!("event: state\ndata: {{\"uptime_msecs\":{}}}\n\n", s.mesh.uptime.as_millis());
+                send(to, line.as_bytes()).await?;
+            }
+            said = to.read(&mut byte) => if said? == 0 { return Ok(()) },
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Answers in JSON: what the control socket says, under the same keys, as far as the asker may see it.
+
+use super::privacy;
+use super::site::View;
+use crate::control::protocol::{ConfigView, FORMAT, Mac};
+use crate::control::view;
+use serde::Serialize;
+use serde_json::json;
+
+/// An object in the making.
+pub(super) struct Json(Vec<u8>);
+
+/// What cannot be written is a fault of ours; the answer is 503 then.
+pub(super) type Made = serde_json::Result<Vec<u8>>;
+
+impl Json {
+    /// An object with what every answer of the control socket begins with.
+    pub(super) fn answer(v: &View<'_>) -> serde_json::Result<Self> {
+        let mut json = Self(Vec::with_capacity(1024));
+        json.field("format", &FORMAT)?;
+        json.field("node", &view::node(v.s))?;
+        Ok(json)
+    }
+
+    pub(super) fn field(&mut self, key: &str, value: &impl Serialize) -> serde_json::Result<()> {
+        self.key(key);
+        serde_json::to_writer(&mut self.0, value)
+    }
+
+    pub(super) fn list<T: Serialize>(&mut self, key: &str, items: impl Iterator<Item = T>) -> serde_json::Result<()> {
+        self.key(key);
+        self.0.push(b'[');
+        for (i, item) in items.enumerate() {
+            if i > 0 {
+                self.0.push(b',');
+            }
+            serde_json::to_writer(&mut self.0, &item)?;
+        }
+        self.0.push(b']');
+        Ok(())
+    }
+
+    fn key(&mut self, key: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(key.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    pub(super) fn close(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(b"}\n");
+        self.0
+    }
+}
+
+/// The node on one page. Where its configuration lies and what is wrong in it is its owner's business.
+pub(super) fn status(v: &View<'_>) -> Made {
+    let mut status = view::status(v.s, &v.about.setup, v.about.config.clone());
+    if !v.full {
+        status.config = ConfigView::default();
+        status.alarms = status.alarms.into_iter().filter_map(privacy::public).collect();
+    }
+    let mut json = Json::answer(v)?;
+    json.field("status", &status)?;
+    Ok(json.close())
+}
+
+/// Hard interfaces.
+pub(super) fn links(v: &View<'_>) -> Made {
+    let mut json = Json::answer(v)?;
+    json.list("interfaces", view::interfaces(v.s, &v.about.setup))?;
+    Ok(json.close())
+}
+
+/// Who is heard directly.
+pub(super) fn neighbors(v: &View<'_>) -> Made {
+    let mut json = Json::answer(v)?;
+    json.list("neighbors", view::neighbors(v.s))?;
+    Ok(json.close())
+}
+
+/// Every way to every originator.
+pub(super) fn originators(v: &View<'_>) -> Made {
+    let mut json = Json::answer(v)?;
+    json.list("originators", view::originators(v.s))?;
+    Ok(json.close())
+}
+
+/// How many clients there are; who they are for those who may know.
+pub(super) fn clients(v: &View<'_>) -> Made {
+    let mut json = Json::answer(v)?;
+    let global = v.s.mesh.global_clients.iter().filter(|c| c.best).count();
+    json.field("count", &json!({ "local": v.s.mesh.local_clients.len(), "global": global }))?;
+    let nodes = v.s.mesh.originators.iter().filter(|o| o.clients > 0);
+    json.list("nodes", nodes.map(|o| json!({ "orig_address": Mac(o.addr), "clients": o.clients })))?;
+    if v.full {
+        json.list("local_clients", view::local_clients(v.s))?;
+        json.list("global_clients", view::global_clients(v.s))?;
+    }
+    Ok(json.close())
+}
+
+/// Who offers Internet.
+pub(super) fn gateways(v: &View<'_>) -> Made {
+    let mut json = Json::answer(v)?;
+    json.list("gateways", view::gateways(v.s))?;
+    Ok(json.close())
+}
+
+/// Counters.
+pub(super) fn statistics(v: &View<'_>) -> Made {
+    let mut json = Json::answer(v)?;
+    json.field("statistics", &view::statistics(v.s))?;
+    Ok(json.close())
+}

@@ -1,0 +1,221 @@
+//! What is where, and the picture of the node that all answers of a second are made of.
+
+use super::answer::{self, Answer, Body, Bytes};
+use super::request::Request;
+use super::{json, page, privacy};
+use crate::cli::explain;
+use crate::cli::names::Names;
+use crate::control::About;
+use crate::control::protocol::AddressKind;
+use crate::control::view;
+use crate::run::{ControlRequest, NodeSnapshot};
+use mesh_core::Event;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+/// The main loop is asked for a picture at most this often.
+const FRESH: Duration = Duration::from_secs(1);
+/// Pictures are not kept for longer.
+const KEPT: Duration = Duration::from_secs(5);
+/// How long the main loop may take for an answer; it never does unless it hangs.
+const LOOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of all bodies that are here or still on their way to public readers.
+const BODY_BYTES: usize = 1024 * 1024;
+/// Events that wait for a slow reader; further ones are lost to it.
+const EVENTS: usize = 64;
+
+/// What answers are made of.
+pub(super) struct View<'a> {
+    /// The node.
+    pub(super) s: &'a NodeSnapshot,
+    /// Its settings.
+    pub(super) about: &'a About,
+    /// Names of addresses.
+    pub(super) names: &'a Names,
+    /// The asker may see all.
+    pub(super) full: bool,
+}
+
+/// A table or document.
+pub(super) struct Route {
+    pub(super) path: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) make: fn(&View<'_>) -> json::Made,
+}
+
+/// Documents that are made of a picture alone, the same for all askers of one kind.
+pub(super) const ROUTES: &[Route] = &[
+    Route { path: "/api/v1/status", kind: answer::JSON, make: json::status },
+    Route { path: "/api/v1/links", kind: answer::JSON, make: json::links },
+    Route { path: "/api/v1/neighbors", kind: answer::JSON, make: json::neighbors },
+    Route { path: "/api/v1/originators", kind: answer::JSON, make: json::originators },
+    Route { path: "/api/v1/clients", kind: answer::JSON, make: json::clients },
+    Route { path: "/api/v1/gateways", kind: answer::JSON, make: json::gateways },
+    Route { path: "/api/v1/statistics", kind: answer::JSON, make: json::statistics },
+    Route { path: "/", kind: answer::HTML, make: page::english },
+    Route { path: "/de", kind: answer::HTML, make: page::german },
+    Route { path: "/tables", kind: answer::HTML, make: page::english_tables },
+    Route { path: "/de/tables", kind: answer::HTML, make: page::german_tables },
+];
+
+/// Everything that there is to see.
+#[derive(Debug)]
+pub(super) struct Site {
+    node: mpsc::Sender<ControlRequest>,
+    about: watch::Receiver<About>,
+    shelf: Mutex<Shelf>,
+    /// Bytes of all bodies that anybody holds.
+    held: Arc<AtomicUsize>,
+}
+
+/// The last picture, and what was made of it.
+#[derive(Debug, Default)]
+struct Shelf {
+    picture: Option<(Instant, Arc<NodeSnapshot>)>,
+    /// By place in [`ROUTES`] and by what the asker may see.
+    made: BTreeMap<(usize, bool), Arc<Bytes>>,
+}
+
+impl Site {
+    pub(super) fn new(node: mpsc::Sender<ControlRequest>, about: watch::Receiver<About>) -> Self {
+        Self { node, about, shelf: Mutex::default(), held: Arc::default() }
+    }
+
+    /// The answer to a request. `trusted`: it came in where only those are that may see all.
+    pub(super) async fn answer(&self, request: &Request<'_>, trusted: bool) -> (Answer, bool) {
+        let about = self.about.borrow().clone();
+        if !trusted && !request.host.is_none_or(|host| privacy::is_our_name(host, &about.http.hosts)) {
+            let text = "this node does not go by that name; use its address, or add the name to hosts in [http]\n";
+            return (Answer::text(421, text), false);
+        }
+        let mut full = trusted;
+        if let Some(given) = request.token {
+            full |= about.http.token_file.as_deref().is_some_and(|file| privacy::is_token(file, given));
+            if !full {
+                return (Answer::text(401, "this is not the token of this node\n"), false);
+            }
+        }
+        if request.path == "/api/v1/events" {
+            return (Answer::good("text/event-stream", Body::Events), full);
+        }
+        if let Some(asset) = page::asset(request.path) {
+            return (asset, full);
+        }
+        if request.path == "/api/v1/explain" {
+            let answer = self.explain(request, full).await;
+            return (answer.unwrap_or_else(|(status, text)| Answer::text(status, text)), full);
+        }
+        let path = match request.path {
+            "/" if page::wants_german(request) => "/de",
+            "/en" => "/",
+            "/en/tables" => "/tables",
+            path => path,
+        };
+        if path == "/healthz" {
+            return match self.picture().await {
+                Ok(_) => (Answer::text(200, "ok\n"), full),
+                Err(text) => (Answer::text(503, text), full),
+            };
+        }
+        match ROUTES.iter().position(|route| route.path == path) {
+            Some(route) => (self.document(route, full).await.unwrap_or_else(|text| Answer::text(503, text)), full),
+            None => (Answer::text(404, "there is nothing here; / shows the mesh\n"), full),
+        }
+    }
+
+    /// A document of [`ROUTES`].
+    async fn document(&self, index: usize, full: bool) -> Result<Answer, &'static str> {
+        let route = ROUTES.get(index).ok_or("there is no such document")?;
+        let bytes = self.bytes(index, full).await?;
+        Ok(Answer::good(route.kind, Body::Made(bytes)))
+    }
+
+    /// Which way frames to `?dest=` take and what is weak about it; only those who may see all learn where a client is.
+    async fn explain(&self, request: &Request<'_>, full: bool) -> Result<Answer, (u16, &'static str)> {
+        let typed = request.value("dest").ok_or((400, "say whom: ?dest=ADDRESS, or a name of /etc/bat-hosts\n"))?;
+        let dest = typed.parse().ok().or_else(|| Names::load().mac(&typed));
+        let s = self.picture().await.map_err(|text| (503, text))?;
+        let found = dest.and_then(|mac| view::translate(&s, mac));
+        let found = found.filter(|t| full || t.kind != AddressKind::Client && !is_own_client(&s, t.address.0));
+        let found = found.ok_or((404, "no node of the mesh has this address\n"))?;
+        let about = self.about.borrow().clone();
+        let ways = explain::ways_to(found.orig_address.0, view::originators(&s));
+        let neighbors: Vec<_> = view::neighbors(&s).collect();
+        let interfaces: Vec<_> = view::interfaces(&s, &about.setup).collect();
+        let weak = ways.first().map(|way| explain::weaknesses(way, &neighbors, &interfaces)).unwrap_or_default();
+        let own = found.kind == AddressKind::Own;
+        let text = explain::answer(&typed, found.orig_address.0, own, &ways, &weak).to_string();
+        Ok(Answer::good(answer::JSON, Body::Made(Arc::new(Bytes::new(text.into_bytes(), &self.held)))))
+    }
+
+    /// The bytes of a document, made once per picture.
+    async fn bytes(&self, index: usize, full: bool) -> Result<Arc<Bytes>, &'static str> {
+        let mut shelf = self.shelf.lock().await;
+        let s = self.look(&mut shelf).await?;
+        if let Some(made) = shelf.made.get(&(index, full)) {
+            return Ok(Arc::clone(made));
+        }
+        let route = ROUTES.get(index).ok_or("there is no such document")?;
+        let about = self.about.borrow().clone();
+        let view = View { s: &s, about: &about, names: &Names::load(), full };
+        let data = (route.make)(&view).map_err(|_| "the answer could not be written\n")?;
+        // Many that read slowly would keep one old picture's answer each.
+        let held = self.held.load(Ordering::Relaxed);
+        if !full && held > 0 && held + data.len() > BODY_BYTES {
+            return Err("too many slow readers at the moment; try again\n");
+        }
+        let bytes = Arc::new(Bytes::new(data, &self.held));
+        shelf.made.insert((index, full), Arc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    /// A picture of the node, at most a second old.
+    pub(super) async fn picture(&self) -> Result<Arc<NodeSnapshot>, &'static str> {
+        self.look(&mut *self.shelf.lock().await).await
+    }
+
+    async fn look(&self, shelf: &mut Shelf) -> Result<Arc<NodeSnapshot>, &'static str> {
+        if let Some((at, picture)) = &shelf.picture
+            && at.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(picture));
+        }
+        *shelf = Shelf::default();
+        let (to, from) = oneshot::channel();
+        self.node.send(ControlRequest::Snapshot(to)).await.map_err(|_| "the node is stopping\n")?;
+        match timeout(LOOP_PATIENCE, from).await {
+            Ok(Ok(snapshot)) => {
+                let picture = Arc::new(snapshot);
+                shelf.picture = Some((Instant::now(), Arc::clone(&picture)));
+                Ok(picture)
+            }
+            Ok(Err(_)) => Err("the node is stopping\n"),
+            Err(_) => Err("the node is too busy to answer\n"),
+        }
+    }
+
+    /// Lets a picture go that nobody asked for lately.
+    pub(super) async fn forget_old(&self) {
+        let mut shelf = self.shelf.lock().await;
+        if shelf.picture.as_ref().is_some_and(|(at, _)| at.elapsed() > KEPT) {
+            *shelf = Shelf::default();
+        }
+    }
+
+    /// Events from now on.
+    pub(super) async fn subscribe(&self) -> Option<mpsc::Receiver<Event>> {
+        let (to, events) = mpsc::channel(EVENTS);
+        self.node.send(ControlRequest::Subscribe(to)).await.ok()?;
+        Some(events)
+    }
+}
+
+/// True for a client of this node that is not the node itself.
+fn is_own_client(s: &NodeSnapshot, address: packet::MacAddr) -> bool {
+    let ours = address == s.mesh.host_mac || s.mesh.links.iter().any(|l| l.mac == address);
+    !ours && s.mesh.local_clients.iter().any(|c| c.addr == address)
+}
