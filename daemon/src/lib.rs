@@ -20,4 +20,5 @@ pub mod setup;
 pub mod state;
 pub mod sys;
 pub mod telemetry;
+pub mod upgrades;
 pub mod uplink;

@@ -53,6 +53,12 @@ pub enum Id {
     Config,
     ConfigCheck,
     ImportUci,
+    Upgrade,
+    UpgradeCheck,
+    UpgradeApply,
+    UpgradeConfirm,
+    UpgradeBack,
+    UpgradeService,
     Json,
     #[cfg(feature = "lab")]
     Lab,
@@ -708,6 +714,7 @@ const COMMANDS: &[Command] = &[
         ],
         ..NONE
     },
+    UPGRADE,
     Command {
         id: Id::Json,
         name: "json",
@@ -799,6 +806,84 @@ const COMMANDS: &[Command] = &[
         ..NONE
     },
 ];
+
+/// Where the files of an upgrade lie.
+const UPGRADE_FILES: &[Flag] = &[
+    value("settings", None, "FILE", "whom to believe and where to look")
+        .default("/etc/config/meshwork-upgrade")
+        .offers(Value::File),
+    value("root", None, "DIR", "the folder that all files are taken from, for tests and images")
+        .default("/")
+        .offers(Value::Directory),
+];
+
+const UPGRADE_SOURCE: &[Operand] = &[Operand {
+    name: "SOURCE",
+    help: "a folder or an address with a meshwork.manifest; without it that of the settings",
+    optional: true,
+    value: Value::Directory,
+}];
+
+const UPGRADE: Command = Command {
+    id: Id::Upgrade,
+    name: "upgrade",
+    summary: "signed upgrades that go back by themselves",
+    about: "Without a word behind it: what runs, whom this node believes, what waits and what is on trial.\n\n\
+            An upgrade is a manifest that enough signers have signed, with a serial that grows, and the images that it \
+            names. After one the node has ten minutes to see a neighbour again, if it saw one before; else the former \
+            program comes back. No clock is needed. Once the service is enabled in /etc/config/meshwork-upgrade, each \
+            node waits for a moment of its own, leaf nodes before those that others depend on.",
+    flags: &[JSON, UPGRADE_FILES, COMMON],
+    commands: &[
+        Command {
+            id: Id::UpgradeCheck,
+            name: "check",
+            summary: "say what is offered, and why this node would refuse it",
+            operands: UPGRADE_SOURCE,
+            flags: &[JSON, UPGRADE_FILES, COMMON],
+            ..NONE
+        },
+        Command {
+            id: Id::UpgradeApply,
+            name: "apply",
+            summary: "install what is offered now, without waiting",
+            about: "Checks everything first; nothing is changed when something is wrong. A firmware goes through \
+                    sysupgrade. Where the device has no room for two of them it is installed only with \
+                    --without-way-back.",
+            operands: UPGRADE_SOURCE,
+            flags: &[
+                &[switch("without-way-back", None, "install a firmware although nothing leads back from it")],
+                UPGRADE_FILES,
+                COMMON,
+            ],
+            ..NONE
+        },
+        Command {
+            id: Id::UpgradeConfirm,
+            name: "confirm",
+            summary: "keep what is on trial without waiting for a neighbour",
+            flags: &[UPGRADE_FILES, COMMON],
+            ..NONE
+        },
+        Command {
+            id: Id::UpgradeBack,
+            name: "back",
+            summary: "go back to the former version while the new one is on trial",
+            flags: &[UPGRADE_FILES, COMMON],
+            ..NONE
+        },
+        Command {
+            id: Id::UpgradeService,
+            name: "service",
+            summary: "look after what is on trial, then for upgrades",
+            about: "What /etc/init.d/meshwork-upgrade runs. It ends when nothing is on trial and looking for upgrades \
+                    is not enabled.",
+            flags: &[UPGRADE_FILES, COMMON],
+            ..NONE
+        },
+    ],
+    ..NONE
+};
 
 /// Frame types of `monitor`, with batctl's number for each.
 pub const FRAME_TYPE_NAMES: &[(&str, u32)] = &[

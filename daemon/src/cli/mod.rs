@@ -20,6 +20,7 @@ mod source;
 pub mod status;
 pub mod table;
 mod throughput;
+mod upgrade;
 
 use crate::args::{self, Args, Id, Parsed, UsageError};
 use config::{Config, Control, LoadError, Overrides};
@@ -108,6 +109,12 @@ fn dispatch(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::ConfigCheck => config_check(args, out),
         Id::ImportUci => import_uci::run(args, out),
         Id::Scan => scan::run(args, out),
+        Id::Upgrade
+        | Id::UpgradeCheck
+        | Id::UpgradeApply
+        | Id::UpgradeConfirm
+        | Id::UpgradeBack
+        | Id::UpgradeService => upgrade::run(args, out),
         _ => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(dispatch_async(args, out))
