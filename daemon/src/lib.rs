@@ -20,5 +20,7 @@ pub mod setup;
 pub mod state;
 pub mod sys;
 pub mod telemetry;
+#[cfg(feature = "ubus")]
+pub mod ubus;
 pub mod upgrades;
 pub mod uplink;

@@ -230,6 +230,9 @@ const UCI: &[Flag] = &[
     value("uci-devices", None, "DIR", "OpenWrt: one file for each interface that netifd set up, its device in it")
         .default("/var/run/meshwork/devices")
         .offers(Value::Directory),
+    value("ubus", None, "PATH", "OpenWrt: where ubusd listens, at which the node is published")
+        .default("/var/run/ubus/ubus.sock")
+        .offers(Value::File),
 ];
 
 const UCI_DIR: Flag = value("uci-dir", None, "DIR", "OpenWrt: where the files meshwork and network lie")

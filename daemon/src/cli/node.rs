@@ -76,11 +76,19 @@ async fn run_source(source: Source) -> anyhow::Result<()> {
     let (tell, told) = watch::channel(about);
     let pages = http::socket_path(socket.path());
     let pages = http::Server::start(&pages, config.control.group.as_deref(), ask.clone(), told.clone())?;
-    let server = tokio::spawn(Server::new(socket, ask.clone(), told).serve());
+    let server = Server::new(socket, ask.clone(), told);
+    #[cfg(feature = "ubus")]
+    let ubus = source.ubus().map(|at| {
+        let (mesh, desk) = (config.mesh.name.clone(), server.desk());
+        tokio::spawn(async move { crate::ubus::serve(&at, &mesh, desk).await })
+    });
+    let server = tokio::spawn(server.serve());
     let reloads = Reloads { source, config, telemetry, tell, ask };
     let reloads = tokio::spawn(reloads.follow(hangup));
     let ended = run::run(setup, asked, shutdown).await;
     reloads.abort();
+    #[cfg(feature = "ubus")]
+    ubus.inspect(tokio::task::JoinHandle::abort);
     server.abort();
     drop(pages);
     // The socket is gone only when the server is.

@@ -30,6 +30,8 @@ struct Uci {
     dir: PathBuf,
     /// One file for each interface that netifd set up, with the name of its device in it.
     devices: PathBuf,
+    /// Where ubusd listens.
+    ubus: PathBuf,
 }
 
 /// A configuration that holds, and what of it was passed over.
@@ -56,7 +58,7 @@ impl Source {
             return Err(UsageError::new("--uci and --config name two configurations: leave one out"));
         }
         let dir = |flag: &str| PathBuf::from(args.value_or_default(flag));
-        let uci = Uci { mesh: mesh.to_owned(), dir: dir("uci-dir"), devices: dir("uci-devices") };
+        let uci = Uci { mesh: mesh.to_owned(), dir: dir("uci-dir"), devices: dir("uci-devices"), ubus: dir("ubus") };
         Ok(Self { from: From::Uci(uci), overrides })
     }
 
@@ -80,6 +82,15 @@ impl Source {
                 Some(file.display().to_string())
             }
             From::Uci(uci) => Some(format!("mesh {} of {}/meshwork and network", uci.mesh, uci.dir.display())),
+        }
+    }
+
+    /// Where the node is to be published; on a router only.
+    #[cfg_attr(not(feature = "ubus"), allow(dead_code, reason = "nobody publishes then"))]
+    pub(super) fn ubus(&self) -> Option<PathBuf> {
+        match &self.from {
+            From::Toml(_) => None,
+            From::Uci(uci) => Some(uci.ubus.clone()),
         }
     }
 
@@ -149,7 +160,8 @@ mod tests {
         }
 
         fn source(&self, mesh: &str) -> Source {
-            let uci = Uci { mesh: mesh.into(), dir: self.0.clone(), devices: self.0.join("devices") };
+            let uci =
+                Uci { mesh: mesh.into(), dir: self.0.clone(), devices: self.0.join("devices"), ubus: PathBuf::new() };
             Source { from: From::Uci(uci), overrides: Overrides::default() }
         }
     }

@@ -55,7 +55,7 @@ pub struct Server {
 
 /// What answering takes.
 #[derive(Debug, Clone)]
-struct Desk {
+pub struct Desk {
     node: mpsc::Sender<ControlRequest>,
     about: watch::Receiver<About>,
     /// Numbers throughput tests.
@@ -66,6 +66,11 @@ impl Server {
     /// A server on a bound socket that asks the main loop through `node`.
     pub fn new(socket: ControlSocket, node: mpsc::Sender<ControlRequest>, about: watch::Receiver<About>) -> Self {
         Self { socket, desk: Desk { node, about, tests: Arc::default() } }
+    }
+
+    /// The desk behind it, for those who ask from inside the node.
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// Serves until it is dropped; then all askers are cut off and the socket is removed.
@@ -105,7 +110,10 @@ fn turn_away(stream: &UnixStream) {
 
 impl Desk {
     /// Answers one asker until it leaves.
-    async fn attend(self, stream: UnixStream) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// It does not read, or says nothing for too long.
+    pub async fn attend(self, stream: UnixStream) -> io::Result<()> {
         let (read, write) = stream.into_split();
         let mut read = BufReader::with_capacity(MAX_REQUEST, read);
         let mut line = Line { to: write, buffer: Vec::new() };
