@@ -106,6 +106,101 @@ impl Adb {
     }
 }
 
+/// An object or an array in a payload that was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Object<'p> {
+    payload: &'p [u8],
+    at: usize,
+}
+
+impl<'p> Object<'p> {
+    /// What the whole payload is.
+    pub(crate) fn root(payload: &'p [u8]) -> Option<Self> {
+        Self::of(payload, word(payload, 4)?)
+    }
+
+    fn of(payload: &'p [u8], value: u32) -> Option<Self> {
+        let kind = value & 0xf000_0000;
+        (kind == OBJECT || kind == ARRAY).then_some(Self { payload, at: offset(value) })
+    }
+
+    /// Number of its slots, or of its elements.
+    pub(crate) fn slots(self) -> usize {
+        word(self.payload, self.at).map_or(0, |n| n.saturating_sub(1).min(1 << 16) as usize)
+    }
+
+    fn slot(self, slot: usize) -> u32 {
+        if slot > self.slots() { 0 } else { word(self.payload, self.at + 4 * slot).unwrap_or(0) }
+    }
+
+    /// What stands in a slot, if that is an object or array.
+    pub(crate) fn object(self, slot: usize) -> Option<Self> {
+        Self::of(self.payload, self.slot(slot))
+    }
+
+    /// Bytes in a slot.
+    pub(crate) fn blob(self, slot: usize) -> Option<&'p [u8]> {
+        let value = self.slot(slot);
+        let at = offset(value);
+        let (length, head) = match value & 0xf000_0000 {
+            BLOB_8 => (usize::from(*self.payload.get(at)?), 1),
+            BLOB_16 => (usize::from(self.short(at)?), 2),
+            BLOB_32 => (word(self.payload, at)? as usize, 4),
+            _ => return None,
+        };
+        self.payload.get(at + head..)?.get(..length)
+    }
+
+    fn short(self, at: usize) -> Option<u16> {
+        Some(u16::from_le_bytes(self.payload.get(at..at + 2)?.try_into().ok()?))
+    }
+
+    /// Number in a slot.
+    pub(crate) fn int(self, slot: usize) -> Option<u64> {
+        let value = self.slot(slot);
+        match value & 0xf000_0000 {
+            INT => Some(u64::from(value & 0x0fff_ffff)),
+            INT_32 => word(self.payload, offset(value)).map(u64::from),
+            INT_64 => Some(
+                u64::from(word(self.payload, offset(value))?) | u64::from(word(self.payload, offset(value) + 4)?) << 32,
+            ),
+            _ => None,
+        }
+    }
+
+    /// Writes what stands in a slot once more, with all below it. `None` when it is damaged.
+    pub(crate) fn copy(self, slot: usize, to: &mut Adb) -> Option<Value> {
+        self.copy_down(slot, to, 8)
+    }
+
+    fn copy_down(self, slot: usize, to: &mut Adb, depth: usize) -> Option<Value> {
+        let value = self.slot(slot);
+        let kind = value & 0xf000_0000;
+        match kind {
+            0 => Some(Value::NULL),
+            INT | INT_32 | INT_64 => self.int(slot).map(|n| to.int(n)),
+            BLOB_8 | BLOB_16 | BLOB_32 => self.blob(slot).map(|bytes| to.blob(bytes)),
+            ARRAY | OBJECT => {
+                let inner = self.object(slot).filter(|_| depth > 0)?;
+                let mut values = Vec::new();
+                for slot in 1..=inner.slots() {
+                    values.push(inner.copy_down(slot, to, depth - 1)?);
+                }
+                Some(to.slots(kind, &values))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn offset(value: u32) -> usize {
+    (value & 0x0fff_ffff) as usize
+}
+
+fn word(payload: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(payload.get(at..at + 4)?.try_into().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,19 +64,24 @@ fn plain(package: &Package, scripts: &Slots, key: Option<&Key>) -> Result<Vec<u8
     let digest = Sha256::digest(&payload);
     payload[id..id + UNIQUE_ID].copy_from_slice(&digest[..UNIQUE_ID]);
 
+    container(*SCHEMA, &payload, key, &data)
+}
+
+/// An uncompressed file of what `schema` says: description, signature, and data.
+pub(crate) fn container(schema: [u8; 4], payload: &[u8], key: Option<&Key>, data: &Data<'_>) -> Result<Vec<u8>> {
     let mut out = b"ADB.".to_vec();
-    out.extend_from_slice(SCHEMA);
-    block(&mut out, BLOCK_ADB, &[&payload]);
+    out.extend_from_slice(&schema);
+    block(&mut out, BLOCK_ADB, &[payload]);
     if let Some(key) = key {
         let mut head = SIGNATURE_HEAD.to_vec();
         head.extend_from_slice(&key.id());
-        let mut signed = SCHEMA.to_vec();
+        let mut signed = schema.to_vec();
         signed.extend_from_slice(&head);
-        signed.extend_from_slice(&Sha512::digest(&payload));
+        signed.extend_from_slice(&Sha512::digest(payload));
         let signature = key.sign(&signed)?;
         block(&mut out, BLOCK_SIGNATURE, &[&head, &signature]);
     }
-    for (place, bytes) in &data {
+    for (place, bytes) in data {
         block(&mut out, BLOCK_DATA, &[place, bytes]);
     }
     Ok(out)
@@ -90,9 +95,9 @@ fn block(out: &mut Vec<u8>, kind: u32, parts: &[&[u8]]) {
 }
 
 /// Where a file stands in the lists of folders and files, and its bytes.
-type Data<'p> = Vec<([u8; 8], &'p [u8])>;
+pub(crate) type Data<'p> = [([u8; 8], &'p [u8])];
 
-fn paths<'p>(adb: &mut Adb, package: &'p Package, data: &mut Data<'p>) -> Result<Vec<Value>> {
+fn paths<'p>(adb: &mut Adb, package: &'p Package, data: &mut Vec<([u8; 8], &'p [u8])>) -> Result<Vec<Value>> {
     let mut folders = Vec::new();
     for folder in package.tree.folders() {
         let inside = package.tree.entries().filter_map(|(path, entry)| {
@@ -171,7 +176,7 @@ fn info(adb: &mut Adb, package: &Package) -> (Value, usize) {
 }
 
 /// The whole file, deflated without a header of its own.
-fn compress(plain: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn compress(plain: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = DeflateEncoder::new(b"ADBd".to_vec(), Compression::best());
     encoder.write_all(plain)?;
     Ok(encoder.finish()?)

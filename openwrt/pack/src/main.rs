@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::prelude::*;
-use meshwork_pack::{apk, deb, ipk, manifest, offer, sign::Key};
+use meshwork_pack::{apk, deb, feed, ipk, manifest, offer, sign::Key, usign::FeedKey};
 use upgrade::{Kind, Manifest, SecretKey};
 
 const HELP: &str = "\
@@ -18,7 +18,10 @@ Writes packages, the same bytes every time.
 
 Usage:
   meshwork-pack ipk|apk|deb DESCRIPTION --version V --arch A [options]
-  meshwork-pack key FILE        makes a key to sign .apk packages with: FILE, and FILE.pub to hand out
+  meshwork-pack index ipk|apk FOLDER [--key FILE]
+                                the index of a folder of packages, from which routers install
+  meshwork-pack key FILE        makes a key to sign .apk packages and their index with: FILE, and FILE.pub to hand out
+  meshwork-pack feed-key FILE   the same for the index of .ipk packages
   meshwork-pack signer FILE     makes a key to sign upgrades with: FILE, and FILE.pub to hand out
   meshwork-pack offer FILE --serial N --version V [options]
                                 writes the manifest of an upgrade, not signed yet
@@ -29,6 +32,9 @@ Options:
   --version V     version with the package's revision, such as 0.1.0-r1
   --arch A        architecture as the target's package manager spells it
   --program FILE  the built program, where the description says {program}
+  --generated FOLDER
+                  files that other programs made, where the description says {generated}/NAME
+  --name TEXT     what an index of .apk packages calls itself
   --key FILE      signs an .apk with this key
   --out FOLDER    where the package goes (default: the current folder)
   --time N        time stamp of all files in seconds since 1970 (default: SOURCE_DATE_EPOCH, else 0)
@@ -57,6 +63,7 @@ fn run() -> Result<()> {
     let mut parser = lexopt::Parser::from_env();
     let mut words = Vec::new();
     let (mut version, mut arch, mut program, mut key, mut time) = (None, None, None, None, None);
+    let (mut generated, mut name) = (None, String::new());
     let mut out = PathBuf::from(".");
     let mut offered = offer::Offer::default();
     while let Some(arg) = parser.next()? {
@@ -75,6 +82,8 @@ fn run() -> Result<()> {
                 offered.add(Kind::Program, &parser.value()?.string()?)?;
             }
             Long("program") => program = Some(PathBuf::from(parser.value()?)),
+            Long("generated") => generated = Some(PathBuf::from(parser.value()?)),
+            Long("name") => name = parser.value()?.string()?,
             Long("key") => key = Some(PathBuf::from(parser.value()?)),
             Long("out") => out = parser.value()?.into(),
             Long("time") => time = Some(parser.value()?.parse()?),
@@ -84,7 +93,26 @@ fn run() -> Result<()> {
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (format, description) = match words[..] {
-        ["key", file] => return make_key(Path::new(file)),
+        ["key", file] => {
+            let key = Key::from_seed(seed()?)?;
+            return write_keys(Path::new(file), &key.to_pem()?, &key.public_pem()?, "/etc/apk/keys");
+        }
+        ["feed-key", file] => {
+            let key = FeedKey::from_seed(seed()?);
+            let place = format!("/etc/opkg/keys under the name {}", key.id());
+            return write_keys(Path::new(file), &key.secret_file(), &key.public_file(), &place);
+        }
+        ["index", format @ ("ipk" | "apk"), folder] => {
+            let folder = Path::new(folder);
+            let parts = if format == "ipk" {
+                let key = key.map(|path| read_key(&path, FeedKey::from_file)).transpose()?;
+                feed::opkg(folder, key.as_ref())?
+            } else {
+                let key = key.map(|path| read_key(&path, Key::from_pem)).transpose()?;
+                feed::apk(folder, &name, key.as_ref())?
+            };
+            return parts.iter().try_for_each(|(name, bytes)| put(&folder.join(name), bytes));
+        }
         ["signer", file] => return make_signer(Path::new(file)),
         ["offer", file] => {
             offered.version = version.context("--version is missing, such as 0.2.0")?;
@@ -102,6 +130,7 @@ fn run() -> Result<()> {
         version: version.context("--version is missing, such as 0.1.0-r1")?,
         arch: arch.context("--arch is missing, such as mips_24kc")?,
         program,
+        generated,
         mtime: match (time, std::env::var("SOURCE_DATE_EPOCH")) {
             (Some(time), _) => time,
             (None, Ok(text)) => {
@@ -116,27 +145,29 @@ fn run() -> Result<()> {
         "ipk" => (format!("{name}_{version}_{arch}.ipk"), ipk::write(&package)?),
         "deb" => (format!("{name}_{version}_{arch}.deb"), deb::write(&package)?),
         _ => {
-            let key = key
-                .map(|path| {
-                    let text = fs::read_to_string(&path).with_context(|| format!("key {}", path.display()))?;
-                    Key::from_pem(&text).with_context(|| format!("key {}", path.display()))
-                })
-                .transpose()?;
+            let key = key.map(|path| read_key(&path, Key::from_pem)).transpose()?;
             // OpenWrt keeps packages of all architectures in folders of their own; a person does not.
             (format!("{name}-{version}_{arch}.apk"), apk::write(&package, key.as_ref())?)
         }
     };
-    let path = out.join(file);
-    fs::write(&path, &bytes).with_context(|| format!("{}", path.display()))?;
+    put(&out.join(file), &bytes)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("{}", path.display()))?;
     println!("{} ({} bytes)", path.display(), bytes.len());
     Ok(())
 }
 
-/// Makes a key for packages.
-fn make_key(path: &Path) -> Result<()> {
-    let key = Key::from_seed(seed()?)?;
-    let public = keep_key(path, &key.to_pem()?, &key.public_pem()?)?;
-    println!("{}: keep it secret\n{}: routers need it in /etc/apk/keys", path.display(), public.display());
+fn read_key<K>(path: &Path, read: impl Fn(&str) -> Result<K>) -> Result<K> {
+    let text = fs::read_to_string(path).with_context(|| format!("key {}", path.display()))?;
+    read(&text).with_context(|| format!("key {}", path.display()))
+}
+
+/// Writes a key and says where routers look for its public half.
+fn write_keys(path: &Path, secret: &str, public: &str, place: &str) -> Result<()> {
+    let public = keep_key(path, secret, public)?;
+    println!("{}: keep it secret\n{}: routers need it in {place}", path.display(), public.display());
     Ok(())
 }
 

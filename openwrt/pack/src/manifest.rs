@@ -13,6 +13,8 @@ use crate::package::{Package, Scripts};
 
 /// Stands for the built program in `from`.
 const PROGRAM: &str = "{program}";
+/// Stands for the folder of what a program has to write first, such as the man page.
+const GENERATED: &str = "{generated}/";
 
 /// A description in TOML.
 #[derive(Debug, Deserialize)]
@@ -46,7 +48,7 @@ struct Manifest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Source {
-    /// A file beside the description, or `{program}`.
+    /// A file beside the description, `{program}`, or `{generated}/NAME`.
     from: String,
     /// Permission bits in octal. 644 unless said.
     mode: Option<String>,
@@ -70,6 +72,8 @@ pub struct Build {
     pub arch: String,
     /// The built program, where the package has one.
     pub program: Option<PathBuf>,
+    /// Where files lie that were made for this package.
+    pub generated: Option<PathBuf>,
     /// Seconds since 1970, for every time stamp.
     pub mtime: u64,
 }
@@ -111,10 +115,14 @@ pub fn read(path: &Path, build: &Build) -> Result<Package> {
         ..Package::default()
     };
     for (place, source) in manifest.files {
-        let from = match (source.from.as_str(), &build.program) {
-            (PROGRAM, Some(program)) => program.clone(),
-            (PROGRAM, None) => bail!("{place} is the built program: say where it is with --program"),
-            (name, _) => beside.join(name),
+        let from = match (source.from.as_str(), &build.program, &build.generated) {
+            (PROGRAM, Some(program), _) => program.clone(),
+            (PROGRAM, None, _) => bail!("{place} is the built program: say where it is with --program"),
+            (name, _, generated) => match (name.strip_prefix(GENERATED), generated) {
+                (Some(name), Some(folder)) => folder.join(name),
+                (Some(_), None) => bail!("{place} is made by a program: say where it is with --generated"),
+                (None, _) => beside.join(name),
+            },
         };
         let mode = source.mode.as_deref().unwrap_or("644");
         let mode = u16::from_str_radix(mode, 8)
@@ -136,7 +144,7 @@ mod tests {
     use super::*;
 
     fn build() -> Build {
-        Build { version: "1-r1".into(), arch: "noarch".into(), program: None, mtime: 0 }
+        Build { version: "1-r1".into(), arch: "noarch".into(), program: None, generated: None, mtime: 0 }
     }
 
     fn read_text(text: &str) -> Result<Package> {
@@ -165,6 +173,7 @@ mod tests {
     fn what_cannot_be_meant_is_said() {
         for (text, word) in [
             ("[files]\n\"/p\" = { from = \"{program}\" }\n", "--program"),
+            ("[files]\n\"/p\" = { from = \"{generated}/x\" }\n", "--generated"),
             ("[files]\n\"/p\" = { from = \"x\", mode = \"rwx\" }\n", "octal"),
             ("[files]\n\"/p\" = { from = \"nowhere\" }\n", "nowhere"),
             ("conffiles = [\"/q\"]\n[files]\n", "/q"),

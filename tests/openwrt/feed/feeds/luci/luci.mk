@@ -1,0 +1,7 @@
+# As upstream's: what lies in htdocs and root goes to /www and /.
+.PHONY: install
+install:
+	@mkdir -p $(DEST)/www && cp -r htdocs/. $(DEST)/www/ && cp -r root/. $(DEST)/
+
+print-%:
+	@echo '$($*)'
