@@ -308,7 +308,8 @@ fn pack(root: &Path, target: &Path, builder: &Builder, device: &Device, program:
     );
     let version = concat!(env!("CARGO_PKG_VERSION"), "-r1").to_owned();
     let mtime = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    let build = manifest::Build { version: version.clone(), arch: device.arch.clone(), program: Some(program), mtime };
+    let (arch, generated) = (device.arch.clone(), None);
+    let build = manifest::Build { version: version.clone(), arch, program: Some(program), generated, mtime };
     let package = manifest::read(&root.join("openwrt/meshwork.toml"), &build)?;
     let (file, bytes) = match builder.format {
         Format::Ipk => (format!("meshwork_{version}_{}.ipk", device.arch), ipk::write(&package)?),
