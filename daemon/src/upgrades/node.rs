@@ -87,7 +87,7 @@ fn ways(neighbors: &Response, originators: &Response) -> Vec<Way> {
             to: o.orig_address.0.0,
             via: known.get(&via).copied().unwrap_or(via),
             best: o.best,
-            throughput: o.throughput.unwrap_or(0),
+            metric: o.throughput.unwrap_or_else(|| o.tq.unwrap_or(0).into()),
         }
     });
     ways.collect()

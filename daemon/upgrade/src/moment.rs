@@ -6,11 +6,11 @@
 //! last two; the fifth between them covers that nodes look for news at different times. The wait is counted in
 //! seconds of running, so nobody needs a clock.
 //!
-//! A leaf is a node through which no neighbour's best way goes. Its own table of ways tells: a neighbour that has a
-//! way of its own to a third node announces it. If it announces none, it reaches that node through us.
+//! A leaf is a node that no neighbour needs to reach anybody. Its own table of ways tells: a neighbour that has a way
+//! of its own to a third node announces it. If it announces none, it reaches that node through us.
 
 use crate::Sha256;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A way of a node's own table.
@@ -22,14 +22,14 @@ pub struct Way {
     pub via: [u8; 6],
     /// The way in use.
     pub best: bool,
-    /// B.A.T.M.A.N. V: throughput, in any unit; 0 under IV.
-    pub throughput: u64,
+    /// How good it is: transmit quality under B.A.T.M.A.N. IV, throughput in any unit under V.
+    pub metric: u64,
 }
 
 /// What others have of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Nobody's way goes through it.
+    /// Every neighbour can do without it.
     Leaf,
     /// Others depend on it.
     Relay,
@@ -38,25 +38,25 @@ pub enum Role {
 impl Role {
     /// The role of the node whose table `ways` is; `hop_penalty` is what it takes off per hop, of 255.
     ///
-    /// In doubt a relay: then the node only waits longer. Under IV, a neighbour's way through us is never heard back.
-    /// Under V it is, so there a way counts as the neighbour's own only if it is better than what would be left of
-    /// ours after two hops.
+    /// In doubt a relay: then the node only waits longer. What a neighbour announces may be our own way, heard back
+    /// over one or more hops. So it counts as the neighbour's own only if it is better than what would be left of ours
+    /// after two.
     pub fn of(ways: &[Way], hop_penalty: u8) -> Self {
         let kept = u64::from(255 - hop_penalty);
-        let best: Vec<&Way> = ways.iter().filter(|w| w.best).collect();
+        let best: BTreeMap<[u8; 6], &Way> = ways.iter().filter(|w| w.best).map(|w| (w.to, w)).collect();
         let neighbors: BTreeSet<[u8; 6]> = ways.iter().map(|w| w.via).collect();
-        let mut own = BTreeSet::new();
-        for way in ways {
-            let ours = best.iter().find(|b| b.to == way.to).map_or(0, |b| b.throughput);
-            let heard_back = way.throughput.saturating_mul(255 * 255) <= ours.saturating_mul(kept * kept);
-            if way.throughput == 0 || !heard_back {
-                own.insert((way.to, way.via));
-            }
-        }
-        let through_us = best
+        let own: BTreeSet<([u8; 6], [u8; 6])> = ways
             .iter()
+            .filter(|way| {
+                let ours = best.get(&way.to).map_or(0, |b| b.metric);
+                way.metric.saturating_mul(255 * 255) > ours.saturating_mul(kept * kept)
+            })
+            .map(|way| (way.to, way.via))
+            .collect();
+        let needed = best
+            .values()
             .any(|way| neighbors.iter().any(|&n| n != way.to && n != way.via && !own.contains(&(way.to, n))));
-        if through_us { Self::Relay } else { Self::Leaf }
+        if needed { Self::Relay } else { Self::Leaf }
     }
 
     /// Its word.
@@ -91,11 +91,11 @@ mod tests {
         [2, 0, 0, 0, 0, n]
     }
 
-    /// Ways as (to, via, throughput); the first to a node is the one in use.
+    /// Ways as (to, via, metric); the first to a node is the one in use.
     fn ways(list: &[(u8, u8, u64)]) -> Vec<Way> {
         let mut seen = BTreeSet::new();
         list.iter()
-            .map(|&(to, via, throughput)| Way { to: node(to), via: node(via), best: seen.insert(to), throughput })
+            .map(|&(to, via, metric)| Way { to: node(to), via: node(via), best: seen.insert(to), metric })
             .collect()
     }
 
@@ -103,17 +103,21 @@ mod tests {
     fn who_is_a_leaf() {
         let role = |list| Role::of(&ways(list), 30);
         assert_eq!(role(&[]), Role::Leaf, "alone");
-        assert_eq!(role(&[(1, 1, 0), (2, 1, 0), (3, 1, 0)]), Role::Leaf, "the end of a line");
-        assert_eq!(role(&[(1, 1, 0), (2, 2, 0)]), Role::Relay, "between two that do not hear each other");
-        assert_eq!(role(&[(1, 1, 0), (2, 2, 0), (1, 2, 0), (2, 1, 0)]), Role::Leaf, "two that hear each other");
-        assert_eq!(role(&[(1, 1, 0), (2, 2, 0), (1, 2, 0)]), Role::Relay, "one of them reaches the other through us");
+        assert_eq!(role(&[(1, 1, 225), (2, 1, 225), (3, 1, 225)]), Role::Leaf, "the end of a line");
+        assert_eq!(role(&[(1, 1, 225), (2, 2, 225)]), Role::Relay, "between two that do not hear each other");
+        assert_eq!(role(&[(1, 1, 225), (2, 2, 225), (1, 2, 225), (2, 1, 225)]), Role::Leaf, "two that hear each other");
+        assert_eq!(
+            role(&[(1, 1, 225), (2, 2, 225), (1, 2, 225)]),
+            Role::Relay,
+            "one of them reaches the other through us"
+        );
         // 3 is behind 1, and 2 knows no other way there than through us.
-        assert_eq!(role(&[(1, 1, 0), (2, 2, 0), (1, 2, 0), (2, 1, 0), (3, 1, 0)]), Role::Relay);
-        assert_eq!(role(&[(1, 1, 0), (2, 2, 0), (1, 2, 0), (2, 1, 0), (3, 1, 0), (3, 2, 0)]), Role::Leaf);
+        assert_eq!(role(&[(1, 1, 225), (2, 2, 225), (1, 2, 225), (2, 1, 225), (3, 1, 225)]), Role::Relay);
+        assert_eq!(role(&[(1, 1, 225), (2, 2, 225), (1, 2, 225), (2, 1, 225), (3, 1, 225), (3, 2, 225)]), Role::Leaf);
     }
 
     #[test]
-    fn under_v_our_own_way_heard_back_is_nobodys() {
+    fn our_own_way_heard_back_is_nobodys() {
         let role = |list| Role::of(&ways(list), 30);
         // 100 through us: 88 announced by the neighbour, 77 as we see it.
         assert_eq!(role(&[(1, 1, 100), (2, 2, 100), (1, 2, 77), (2, 1, 77)]), Role::Relay);

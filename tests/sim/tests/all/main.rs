@@ -7,6 +7,7 @@
 mod auto;
 mod figures;
 mod hole;
+mod leaves;
 mod recordings;
 mod storms;
 mod world;
