@@ -549,7 +549,7 @@ impl Section<'_, '_, '_> {
 }
 
 /// Text of a value that is text.
-fn word(value: &Setting) -> Option<String> {
+pub(crate) fn word(value: &Setting) -> Option<String> {
     match value {
         Setting::Text(text) | Setting::Word(text) => Some(text.clone()),
         Setting::Bool(_) | Setting::Integer(_) | Setting::Float(_) | Setting::List(_) | Setting::Table(_) => None,

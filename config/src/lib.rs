@@ -24,6 +24,7 @@
 
 mod check;
 pub mod checked;
+pub mod community;
 pub mod defaults;
 pub mod diff;
 pub mod error;
@@ -41,6 +42,7 @@ pub use checked::{
     Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Override, Overrides, Wifi,
     check_interface, runtime_dir,
 };
+pub use community::{COMMUNITY_FILE, Community};
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};
 pub use gateway::{Gateway, Mode as GatewayMode, Target};

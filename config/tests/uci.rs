@@ -227,3 +227,27 @@ fn isolation_is_set_for_each_vlan() {
     assert_eq!(network(on, ""), (true, vec![], 0));
     assert_eq!(network("", " option ap_isolation maybe\n"), (false, vec![], 1));
 }
+
+#[test]
+fn what_clients_get_is_checked_too() {
+    let clean = "config mesh 'm'\nconfig home 'home'\n\toption enabled 'yes'\n\toption share '1'\n\toption mesh 'm'\n\
+        \toption community 'town of ours'\n\toption name 'Roof-3'\n\toption network '10.80.0.0/12'\n";
+    let (config, complaints) = from(clean, "", "m");
+    assert_eq!(complaints, Vec::<String>::new());
+    for (option, bad, instead) in [
+        ("enabled", "maybe", "until then: 1"),
+        ("share", "2", "until then: 0"),
+        ("mesh", "a b", "until then: mesh0"),
+        ("community", "", "until then: meshwork"),
+        ("name", "my roof", "until then: the router's host name"),
+        ("network", "10.64.0.1/12", "until then: that of the mesh's name"),
+        ("network", "8.0.0.0/8", "until then: that of the mesh's name"),
+    ] {
+        let (other, complaints) = from(&format!("config mesh 'm'\nconfig home\n\toption {option} '{bad}'\n"), "", "m");
+        assert_eq!((other == config, complaints.len()), (true, 1), "{option} {bad}: {complaints:?}");
+        assert!(complaints[0].starts_with("/etc/config/meshwork:3: "), "{complaints:?}");
+        assert!(complaints[0].contains(option) && complaints[0].ends_with(instead), "{complaints:?}");
+    }
+    let (_, complaints) = from("config mesh 'm'\nconfig home\n\toption shares '1'\n", "", "m");
+    assert!(complaints.len() == 1 && complaints[0].contains("did you mean \"share\""), "{complaints:?}");
+}

@@ -67,6 +67,11 @@ impl Arp {
         }
     }
 
+    /// The message as it is sent.
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        zerocopy::transmute!(*self)
+    }
+
     /// Reads a message; padding behind it is ignored.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 //! `/etc/config/network` has the option names that users of batman-adv know, under protocols of our own:
 //! `meshwork` (the mesh interface), `meshwork_hardif` (a hard interface), `meshwork_vlan`.
 
+pub(crate) mod home;
 pub mod import;
 mod network;
 pub mod parse;

@@ -1,7 +1,7 @@
 //! From sections and options to the tree of values that all checks work on.
 
 use super::parse::{Section, Slip, Value, Word, parse};
-use super::{Complaint, Files, PROTO, PROTO_HARDIF, PROTO_VLAN, network};
+use super::{Complaint, Files, PROTO, PROTO_HARDIF, PROTO_VLAN, home, network};
 use crate::check::truth;
 use crate::error::{Place, Problem};
 use crate::raw::{Setting, Spanned, Table};
@@ -75,8 +75,12 @@ impl<'t> Sources<'t> {
         let only = self.meshes().len() <= 1;
         let mut isolated: Vec<Spanned<Setting>> = Vec::new();
         for section in &self.meshwork {
+            if section.kind.text == home::TYPE {
+                home::check(section, &mut problems);
+                continue;
+            }
             let Some(table) = keys::tables().find(|t| *t == section.kind.text) else {
-                let known: Vec<&str> = keys::tables().collect();
+                let known: Vec<&str> = keys::tables().chain([home::TYPE]).collect();
                 let near = suggest::closest(&section.kind.text, known.iter().copied());
                 let hint = near.map_or(String::new(), |near| format!("; did you mean {near:?}?"));
                 problems.push(Problem {

@@ -48,6 +48,7 @@ pub enum Id {
     Events,
     Scan,
     Join,
+    Home,
     Doctor,
     Explain,
     Config,
@@ -671,6 +672,39 @@ const COMMANDS: &[Command] = &[
                 switch("json", Some('j'), "print one line of JSON instead"),
             ],
             CONFIG_FILE,
+            CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Home,
+        name: "home",
+        summary: "look after addresses and names of clients, beside a node",
+        about: "For routers, started by the system there. Keeps the IPv4 address of the node its own, which is the \
+                first of the pool that it hands out by DHCP: from the name of the mesh follow the networks of all \
+                nodes, from its own MAC the order in which a node tries the pools, and of two nodes that have the \
+                same the one with the higher MAC moves on. Answers for names of nodes and clients, on port 4306 of \
+                the loopback interface as DNS and among nodes by multicast. Runs a program when clients get or lose \
+                a gateway, and when the address changes.\n\n\
+                With --print or --json it only says which addresses the node takes.",
+        operands: &[operand("MESH", "name of the mesh, by which its nodes agree on networks")],
+        flags: &[
+            &[
+                value("interface", Some('i'), "IF", "interface of clients").default("br-mesh").offers(Value::Interface),
+                value("mac", None, "MAC", "its MAC address, where it is not there yet"),
+                value("address", None, "ADDRESS", "IPv4 address that the node has already"),
+                value("network", None, "NETWORK", "IPv4 network of the whole mesh instead of that of its name"),
+                value("name", None, "NAME", "the node's own name, one word").default("node"),
+                value("domain", None, "DOMAIN", "where names of the mesh end").default("mesh"),
+                value("leases", None, "FILE", "dnsmasq's list of leases")
+                    .default("/tmp/dhcp.leases.mesh")
+                    .offers(Value::File),
+                value("hook", None, "FILE", "program to run: \"gateway on\", \"gateway off\", \"address NEW\"")
+                    .offers(Value::File),
+                switch("print", Some('p'), "print the addresses for a shell, and end"),
+                switch("json", Some('j'), "print the addresses as one line of JSON, and end"),
+            ],
             CONNECT,
             COMMON,
         ],

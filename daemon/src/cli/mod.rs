@@ -8,6 +8,8 @@ mod doctor;
 mod echo;
 pub(crate) mod events;
 pub(crate) mod explain;
+mod explain;
+mod home;
 mod import_uci;
 mod join;
 mod list;
@@ -126,6 +128,7 @@ async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     match args.command.id {
         Id::Run => node::run(args).await,
         Id::Join => join::run(args, out).await,
+        Id::Home => home::run(args, out).await,
         Id::Ping => echo::ping(args, out).await,
         Id::Traceroute => echo::traceroute(args, out).await,
         Id::Translate => echo::translate(args, out).await,
