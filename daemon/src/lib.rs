@@ -7,11 +7,8 @@ pub mod args;
 pub mod cli;
 pub mod control;
 pub mod doctor;
-<<<<<<< HEAD
-pub mod http;
-=======
 pub mod home;
->>>>>>> 3de0c5a (home: addresses, names and a firewall zone for clients of the mesh)
+pub mod http;
 pub mod io;
 #[cfg(feature = "lab")]
 pub mod lab;

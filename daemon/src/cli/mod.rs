@@ -8,7 +8,6 @@ mod doctor;
 mod echo;
 pub(crate) mod events;
 pub(crate) mod explain;
-mod explain;
 mod home;
 mod import_uci;
 mod join;
