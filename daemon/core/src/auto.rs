@@ -14,9 +14,9 @@ use crate::counters::{Count, Drop};
 use crate::fib::Table;
 use crate::frame::Frame;
 use crate::mesh::Mesh;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
 use crate::window::distance;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::consts::{ETH_LEN, ETHERTYPE, packet_type};
@@ -63,10 +63,10 @@ pub(crate) struct Auto {
     /// Until then the node only listens.
     listen_until: Option<Instant>,
     /// Neighbours that speak the other algorithm.
-    others: BTreeMap<(LinkId, MacAddr), Other>,
+    others: SortedMap<(LinkId, MacAddr), Other>,
     /// Nodes of the other mesh: since when they are heard, and whether they run Meshwork.
-    nodes: BTreeMap<MacAddr, (Instant, bool)>,
-    told: BTreeMap<(LinkId, MacAddr), Instant>,
+    nodes: SortedMap<MacAddr, (Instant, bool)>,
+    told: SortedMap<(LinkId, MacAddr), Instant>,
     /// When the island moved last.
     moved_at: Option<Instant>,
     /// The island goes there then.
@@ -209,8 +209,7 @@ impl Mesh {
         }
         let to = self.algorithm.other();
         let told = if to == Algorithm::V { FOLLOW_V } else { FOLLOW_IV };
-        let mut flags = self.originators.values().filter_map(|o| o.features.meshwork);
-        if flags.any(|f| f & told != 0) {
+        if self.originators.values().filter_map(|o| o.features.meshwork).any(|f| f & told != 0) {
             self.auto.moving = Some((to, now + FOLLOW_DELAY));
             return;
         }

@@ -3,8 +3,8 @@
 
 use crate::counters::Drop;
 use crate::frame::Frame;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::consts::{ETH_LEN, FRAGMENT_BYTES, FRAGMENTS, REASSEMBLED_BYTES, packet_type};
@@ -56,7 +56,7 @@ struct Chain {
     total: usize,
     have: usize,
     touched: Instant,
-    pieces: BTreeMap<u8, Vec<u8>>,
+    pieces: SortedMap<u8, Vec<u8>>,
 }
 
 impl Chain {
@@ -69,7 +69,7 @@ impl Chain {
 /// waited longest gives way.
 #[derive(Debug)]
 pub struct Reassembly {
-    chains: BTreeMap<(MacAddr, u16), Chain>,
+    chains: SortedMap<(MacAddr, u16), Chain>,
     bytes: usize,
     cap: usize,
 }
@@ -77,7 +77,7 @@ pub struct Reassembly {
 impl Reassembly {
     /// An empty store for at most `cap` bytes.
     pub fn new(cap: usize) -> Self {
-        Self { chains: BTreeMap::new(), bytes: 0, cap }
+        Self { chains: SortedMap::new(), bytes: 0, cap }
     }
 
     /// Bytes held, bookkeeping included.
@@ -105,7 +105,7 @@ impl Reassembly {
             total,
             have: 0,
             touched: now,
-            pieces: BTreeMap::new(),
+            pieces: SortedMap::new(),
         });
         if chain.pieces.contains_key(&head.no()) {
             return Err(Drop::Duplicate);

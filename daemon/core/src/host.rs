@@ -1,6 +1,6 @@
 //! What the shell tells about the host's side of the mesh interface.
 
-use alloc::collections::BTreeMap;
+use crate::sorted::SortedMap;
 use alloc::vec::Vec;
 use packet::{MacAddr, Vid};
 
@@ -14,7 +14,7 @@ pub struct HostInfo {
     /// Address and number of each VLAN on the mesh interface.
     pub vlans: Vec<(MacAddr, Vid)>,
     /// Stations on the bridge of which there is more to say, in all VLANs.
-    pub marked: BTreeMap<MacAddr, Behind>,
+    pub marked: SortedMap<MacAddr, Behind>,
 }
 
 /// The bridge port that a station is behind.

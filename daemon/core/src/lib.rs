@@ -49,6 +49,7 @@ pub(crate) mod react;
 pub mod rng;
 pub mod snapshot;
 pub mod snoop;
+pub mod sorted;
 pub mod time;
 pub(crate) mod tt;
 pub(crate) mod tvlvs;

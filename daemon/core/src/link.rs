@@ -3,9 +3,10 @@
 use crate::config::{LinkConfig, LinkId, MeshConfig};
 use crate::iv::HELLO_OGMS;
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
 use crate::window::{WINDOW, Watch};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use packet::MacAddr;
 
 /// The first link-sensing OGM or hello leaves this soon after an interface comes up.
@@ -33,7 +34,7 @@ pub(crate) struct Link {
     /// Extra OGMs of the fast start.
     pub(crate) fast: FastStart,
     /// Neighbours by hard interface address.
-    pub(crate) neighbors: BTreeMap<MacAddr, Neighbor>,
+    pub(crate) neighbors: SortedMap<MacAddr, Neighbor>,
     /// How many more unknown neighbours may appear now.
     pub(crate) newcomers: Bucket,
     /// Somebody else speaks in our name here.
@@ -132,7 +133,7 @@ impl Link {
             sent: VecDeque::new(),
             next_ogm: now,
             fast: FastStart { remaining: 0, next: now, bursts: Bucket::new(BURSTS.0, BURSTS.1, now) },
-            neighbors: BTreeMap::new(),
+            neighbors: SortedMap::new(),
             newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
             twin: crate::alarm::Doubt::default(),
             v: crate::v::LinkState::new(rng.next_u32(), now),

@@ -19,13 +19,14 @@ use crate::multicast;
 use crate::originator::{COPIES, Originators};
 use crate::rng::Rng;
 use crate::snoop::Snoop;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
 use crate::tt::global::Global;
 use crate::tt::local::Local;
 use crate::tt::{Key, Request, RoamLimit};
 use crate::tvlvs::Introduced;
 use crate::v;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL, packet_type};
 use packet::eth::EthHeader;
@@ -60,7 +61,7 @@ pub struct Mesh {
     pub(crate) counters: Counters,
     /// The host's side of the mesh interface.
     pub(crate) host: HostInfo,
-    pub(crate) links: BTreeMap<LinkId, Link>,
+    pub(crate) links: SortedMap<LinkId, Link>,
     pub(crate) primary: Option<LinkId>,
     /// The routing tables there are: the default one and one per hard interface.
     pub(crate) tables: Vec<Table>,
@@ -75,10 +76,10 @@ pub struct Mesh {
     pub(crate) local: Local,
     pub(crate) local_full: bool,
     pub(crate) global: Global,
-    pub(crate) requests: BTreeMap<MacAddr, Request>,
-    pub(crate) roams: BTreeMap<Key, RoamLimit>,
+    pub(crate) requests: SortedMap<MacAddr, Request>,
+    pub(crate) roams: SortedMap<Key, RoamLimit>,
     /// Own clients that other nodes announce, and when people were told.
-    pub(crate) contested: BTreeMap<MacAddr, Instant>,
+    pub(crate) contested: SortedMap<MacAddr, Instant>,
     pub(crate) flood: Flood,
     pub(crate) dat: dat::State,
     pub(crate) bla: Bla,
@@ -95,12 +96,12 @@ pub struct Mesh {
     /// Interfaces count from here; they stay close enough together for one number to be persisted.
     first_seqno: u32,
     /// Newest sequence number of interfaces that went away, so that they resume ahead of it.
-    resume: BTreeMap<LinkId, u32>,
+    resume: SortedMap<LinkId, u32>,
     next_work: Instant,
     works: u32,
-    told_full: BTreeMap<&'static str, Instant>,
+    told_full: SortedMap<&'static str, Instant>,
     /// Originators that lost their last way a moment ago, see `neighbor`.
-    pub(crate) orphans: BTreeMap<MacAddr, u8>,
+    pub(crate) orphans: SortedMap<MacAddr, u8>,
     /// Ways that broke a moment ago.
     pub(crate) losses: crate::react::Losses,
     /// Whether neighbours forward what they announce ways for.
@@ -128,7 +129,7 @@ impl Mesh {
             out: VecDeque::new(),
             counters: Counters::default(),
             host: HostInfo::default(),
-            links: BTreeMap::new(),
+            links: SortedMap::new(),
             primary: None,
             tables: alloc::vec![Table::Host],
             originators: Originators::new(),
@@ -136,9 +137,9 @@ impl Mesh {
             local: Local::default(),
             local_full: false,
             global: Global::new(config.caps.clients, config.caps.clients_per_originator),
-            requests: BTreeMap::new(),
-            roams: BTreeMap::new(),
-            contested: BTreeMap::new(),
+            requests: SortedMap::new(),
+            roams: SortedMap::new(),
+            contested: SortedMap::new(),
             flood: Flood::default(),
             dat: dat::State::new(now),
             bla: Bla::default(),
@@ -152,11 +153,11 @@ impl Mesh {
             icmp_budget: Bucket::new(ICMP_BUDGET.0, ICMP_BUDGET.1, now),
             table_budget: Bucket::new(TABLE_BUDGET.0, TABLE_BUDGET.1, now),
             first_seqno: first.ogm,
-            resume: BTreeMap::new(),
+            resume: SortedMap::new(),
             next_work: now + WORKER,
             works: 0,
-            told_full: BTreeMap::new(),
-            orphans: BTreeMap::new(),
+            told_full: SortedMap::new(),
+            orphans: SortedMap::new(),
             losses: crate::react::Losses::default(),
             verify: crate::verify::State::new(seed),
             probe_seqno: 0,

@@ -8,10 +8,10 @@
 use crate::config::LinkId;
 use crate::fib::{NextHop, Table};
 use crate::link::{Bucket, PURGE_AFTER};
+use crate::sorted::SortedMap;
 use crate::time::Instant;
 use crate::verify::lessened;
 use crate::window::{ResetGuard, Stream, Watch, Window};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::MacAddr;
 
@@ -343,7 +343,7 @@ impl Originator {
 }
 
 /// All originators by address.
-pub(crate) type Originators = BTreeMap<MacAddr, Originator>;
+pub(crate) type Originators = SortedMap<MacAddr, Originator>;
 
 #[cfg(test)]
 mod tests {

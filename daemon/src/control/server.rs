@@ -6,9 +6,9 @@ use super::protocol::{
 use super::socket::ControlSocket;
 use super::view;
 use crate::run::{ControlRequest, NodeSnapshot, RunSetup};
+use mesh_core::sorted::SortedMap;
 use mesh_core::{Echo, Event, LinkId, Meter};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -258,7 +258,7 @@ impl Desk {
             return line.error(id, STOPPING).await;
         }
         // The first line says that events come from now on.
-        let mut names = BTreeMap::new();
+        let mut names = SortedMap::new();
         if let Ok(s) = self.snapshot().await {
             names = link_names(&s);
             line.open(id, Some(&view::node(&s)))?;
@@ -309,7 +309,7 @@ fn wrong_format(found: u32) -> String {
     format!("found format {found}, allowed: {FORMAT}; node and command are of different versions")
 }
 
-fn link_names(s: &NodeSnapshot) -> BTreeMap<LinkId, String> {
+fn link_names(s: &NodeSnapshot) -> SortedMap<LinkId, String> {
     s.mesh.links.iter().map(|l| (l.id, l.name.clone())).collect()
 }
 

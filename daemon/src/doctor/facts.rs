@@ -2,8 +2,8 @@
 
 use crate::netlink::LinkTable;
 use crate::nl80211::Kind;
+use mesh_core::sorted::{SortedMap, SortedSet};
 use packet::MacAddr;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub struct Facts {
     /// Names of the hard interfaces that are looked at.
     pub wanted: Vec<String>,
     /// Hard interfaces that count as radios.
-    pub radios: BTreeSet<String>,
+    pub radios: SortedSet<String>,
     /// Radios that are switched off, with "a switch on the device" or "software".
     pub switched_off: Vec<(String, &'static str)>,
     /// Radios under the hard interfaces, as their drivers tell.
@@ -96,7 +96,7 @@ pub struct Running {
     /// Own clients that are also announced by another node, with that node.
     pub clients_elsewhere: Vec<(MacAddr, MacAddr)>,
     /// Frames dropped while the doctor listened, by reason.
-    pub drops: BTreeMap<String, u64>,
+    pub drops: SortedMap<String, u64>,
     /// Counters of sockets that rose while the doctor listened: interface, counter, by how much.
     pub sockets: Vec<(String, String, u64)>,
     /// Frames lost between data plane and control side while the doctor listened.
@@ -214,7 +214,7 @@ pub struct Station {
     /// It spoke B.A.T.M.A.N. V.
     pub five: bool,
     /// Compat versions other than 15 that it spoke.
-    pub versions: BTreeSet<u8>,
+    pub versions: SortedSet<u8>,
 }
 
 /// A radio under a hard interface.

@@ -3,13 +3,13 @@
 //! Read from `/proc`: netlink lists IPv4 groups only since Linux 6.15. The folder is the reading
 //! thread's own, so it is that of its network namespace.
 
+use mesh_core::sorted::SortedSet;
 use packet::MacAddr;
-use std::collections::BTreeSet;
 use std::fs::read_to_string;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Groups of one interface. What the kernel was built without is missing.
-pub fn of(ifindex: u32) -> BTreeSet<IpAddr> {
+pub fn of(ifindex: u32) -> SortedSet<IpAddr> {
     let mut groups = ipv4(&read("net/igmp"), ifindex);
     groups.extend(ipv6(&read("net/igmp6"), ifindex));
     groups
@@ -18,7 +18,7 @@ pub fn of(ifindex: u32) -> BTreeSet<IpAddr> {
 /// Link-layer addresses that one interface lets in, for whatever reason: groups, but also what
 /// stands on the interface, such as a macvlan. `None` where the kernel lists nothing at all: then
 /// nobody can know who listens.
-pub fn addresses_of(ifindex: u32) -> Option<BTreeSet<MacAddr>> {
+pub fn addresses_of(ifindex: u32) -> Option<SortedSet<MacAddr>> {
     read_to_string("/proc/thread-self/net/dev_mcast").ok().map(|text| addresses(&text, ifindex))
 }
 
@@ -42,8 +42,8 @@ fn index(line: &str) -> Option<u32> {
 
 /// `/proc/net/igmp`: lines with an interface, and indented below it those of its groups, written
 /// as a number in the machine's byte order.
-fn ipv4(text: &str, ifindex: u32) -> BTreeSet<IpAddr> {
-    let mut groups = BTreeSet::new();
+fn ipv4(text: &str, ifindex: u32) -> SortedSet<IpAddr> {
+    let mut groups = SortedSet::new();
     let mut mine = false;
     for line in text.lines() {
         if !line.starts_with('\t') {
@@ -58,7 +58,7 @@ fn ipv4(text: &str, ifindex: u32) -> BTreeSet<IpAddr> {
 }
 
 /// `/proc/net/igmp6`: number, interface, group without colons, and more.
-fn ipv6(text: &str, ifindex: u32) -> BTreeSet<IpAddr> {
+fn ipv6(text: &str, ifindex: u32) -> SortedSet<IpAddr> {
     let group = |line: &str| {
         let word = line.split_whitespace().nth(2)?;
         let number = u128::from_str_radix(word, 16).ok().filter(|_| word.len() == 32)?;
@@ -68,7 +68,7 @@ fn ipv6(text: &str, ifindex: u32) -> BTreeSet<IpAddr> {
 }
 
 /// `/proc/net/dev_mcast`: number, interface, two counts, address without colons.
-fn addresses(text: &str, ifindex: u32) -> BTreeSet<MacAddr> {
+fn addresses(text: &str, ifindex: u32) -> SortedSet<MacAddr> {
     let address = |line: &str| {
         let word = line.split_whitespace().nth(4)?;
         let number = u64::from_str_radix(word, 16).ok().filter(|_| word.len() == 12)?;
@@ -82,7 +82,7 @@ fn addresses(text: &str, ifindex: u32) -> BTreeSet<MacAddr> {
 mod tests {
     use super::*;
 
-    fn set(groups: &[&str]) -> BTreeSet<IpAddr> {
+    fn set(groups: &[&str]) -> SortedSet<IpAddr> {
         groups.iter().map(|g| g.parse().unwrap()).collect()
     }
 

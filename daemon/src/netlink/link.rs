@@ -2,8 +2,8 @@
 
 use crate::netlink::message::{IFINFO_LEN, Message, attrs, u16_at, u32_at};
 use crate::netlink::socket::RouteSocket;
+use mesh_core::sorted::SortedMap;
 use packet::{MacAddr, Vid};
-use std::collections::BTreeMap;
 use std::io;
 
 /// One interface.
@@ -147,7 +147,7 @@ fn mac(value: &[u8]) -> Option<MacAddr> {
 /// All interfaces, kept up to date by news.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkTable {
-    by_index: BTreeMap<u32, LinkInfo>,
+    by_index: SortedMap<u32, LinkInfo>,
 }
 
 impl LinkTable {

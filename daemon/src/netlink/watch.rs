@@ -3,7 +3,7 @@
 use crate::netlink::link::{LinkTable, link_index};
 use crate::netlink::socket::{DATAGRAM, RouteSocket, open_news, read_news};
 use crate::sys::ready::watch_read;
-use std::collections::BTreeSet;
+use mesh_core::sorted::SortedSet;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
@@ -38,7 +38,7 @@ impl Watcher {
                 return Poll::Pending;
             }
             // News only says where to look: it may be older than what we asked for ourselves.
-            let mut where_to_look = BTreeSet::new();
+            let mut where_to_look = SortedSet::new();
             let read = news.try_io(Interest::READABLE, |socket| {
                 read_news(socket, buf, |_, body| where_to_look.extend(link_index(body)))
             });

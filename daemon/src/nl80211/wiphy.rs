@@ -6,7 +6,7 @@ use super::interface::Kind;
 use crate::netlink::GenericSocket;
 use crate::netlink::generic::text;
 use crate::netlink::message::{attrs, u32_at};
-use std::collections::BTreeMap;
+use mesh_core::sorted::SortedMap;
 use std::io;
 
 /// A radio.
@@ -21,7 +21,7 @@ pub struct Wiphy {
     /// Those of them that cost it nothing, such as monitors.
     pub software_kinds: Vec<u32>,
     /// Its channels, by frequency in MHz.
-    pub channels: BTreeMap<u32, ChannelInfo>,
+    pub channels: SortedMap<u32, ChannelInfo>,
     /// Which interfaces it can serve at the same time.
     pub combinations: Vec<Combination>,
 }
@@ -55,7 +55,7 @@ pub struct Combination {
 /// # Errors
 /// What the kernel answers.
 pub fn wiphys(socket: &mut GenericSocket) -> io::Result<Vec<Wiphy>> {
-    let mut all: BTreeMap<u32, Wiphy> = BTreeMap::new();
+    let mut all: SortedMap<u32, Wiphy> = SortedMap::new();
     // In parts: what newer radios can do does not fit one message.
     let message = socket.dump_message(cmd::GET_WIPHY).attr(attr::SPLIT_WIPHY_DUMP, &[]);
     socket.ask(message, |_, attributes| {
@@ -139,7 +139,7 @@ impl Wiphy {
 
     /// Can serve interfaces of these kinds at the same time, on so many channels.
     pub fn fits(&self, kinds: &[Kind], channels: u32) -> bool {
-        let mut count: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut count: SortedMap<u32, u32> = SortedMap::new();
         for kind in kinds.iter().map(|k| k.number()).filter(|k| !self.software_kinds.contains(k)) {
             *count.entry(kind).or_default() += 1;
         }
@@ -179,7 +179,7 @@ impl Combination {
     }
 
     /// As the kernel counts: every limit that names a type pays for all interfaces of the type.
-    fn fits(&self, count: &BTreeMap<u32, u32>, channels: u32) -> bool {
+    fn fits(&self, count: &SortedMap<u32, u32>, channels: u32) -> bool {
         if count.values().sum::<u32>() > self.most || channels > self.channels {
             return false;
         }

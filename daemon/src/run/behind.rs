@@ -7,9 +7,9 @@
 
 use crate::netlink::{LinkInfo, LinkTable, Watcher};
 use crate::nl80211::radio_below;
+use mesh_core::sorted::SortedMap;
 use mesh_core::{Behind, Duration, Instant};
 use packet::MacAddr;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Time between two looks.
@@ -21,22 +21,27 @@ const MOST: usize = 8192;
 #[derive(Debug)]
 pub(super) struct Watch {
     next: Instant,
-    told: BTreeMap<MacAddr, Behind>,
+    told: SortedMap<MacAddr, Behind>,
 }
 
 impl Watch {
     pub(super) fn new() -> Self {
-        Self { next: Instant::ZERO, told: BTreeMap::new() }
+        Self { next: Instant::ZERO, told: SortedMap::new() }
     }
 
     /// Looks if it is time to: all such stations if they are others than before.
-    pub(super) fn look(&mut self, host: u32, watcher: &mut Watcher, now: Instant) -> Option<BTreeMap<MacAddr, Behind>> {
+    pub(super) fn look(
+        &mut self,
+        host: u32,
+        watcher: &mut Watcher,
+        now: Instant,
+    ) -> Option<SortedMap<MacAddr, Behind>> {
         if now < self.next {
             return None;
         }
         self.next = now + EVERY;
         let ports = ports(host, watcher.table(), |port| radio_below(Path::new("/sys/class/net"), &port.name).is_some());
-        let mut found = BTreeMap::new();
+        let mut found = SortedMap::new();
         if !ports.is_empty() {
             let listed = watcher.requests().stations(|port, station| {
                 if let Some(behind) = ports.get(&port).filter(|_| found.len() < MOST) {
@@ -58,7 +63,7 @@ impl Watch {
 }
 
 /// Ports that matter, of the bridges that the mesh interface or a VLAN on it is in.
-fn ports(host: u32, table: &LinkTable, is_radio: impl Fn(&LinkInfo) -> bool) -> BTreeMap<u32, Behind> {
+fn ports(host: u32, table: &LinkTable, is_radio: impl Fn(&LinkInfo) -> bool) -> SortedMap<u32, Behind> {
     let ours = |l: &LinkInfo| l.index == host || l.below == Some(host);
     let bridges: Vec<u32> =
         table.iter().filter(|l| ours(l) && l.master_kind == "bridge").filter_map(|l| l.master).collect();

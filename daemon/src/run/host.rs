@@ -4,9 +4,9 @@ use crate::io::Tap;
 use crate::netlink::judge::host_mtu_limit;
 use crate::netlink::{LinkTable, Watcher};
 use anyhow::{Context as _, anyhow};
+use mesh_core::sorted::SortedMap;
 use mesh_core::{Behind, HostInfo};
 use packet::MacAddr;
-use std::collections::BTreeMap;
 
 /// The MTU that everything on Ethernet copes with.
 const MTU_DEFAULT: u32 = 1500;
@@ -26,7 +26,7 @@ pub(super) struct Host {
     /// False once its administrator has set another MTU than we did.
     ours: bool,
     /// Stations behind radios and isolated ports.
-    pub(super) marked: BTreeMap<MacAddr, Behind>,
+    pub(super) marked: SortedMap<MacAddr, Behind>,
     /// What the core was told last.
     told: HostInfo,
 }
@@ -61,7 +61,7 @@ impl Host {
             watcher.requests().set_up(ifindex, true).with_context(|| format!("cannot set {name} up"))?;
         }
         watcher.refresh().context("cannot list interfaces")?;
-        let (marked, told) = (BTreeMap::new(), HostInfo::default());
+        let (marked, told) = (SortedMap::new(), HostInfo::default());
         Ok((Self { name: name.to_owned(), ifindex, mac, mtu, wanted, ours: true, marked, told }, tap))
     }
 

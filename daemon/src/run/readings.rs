@@ -13,10 +13,10 @@ mod reader;
 
 use crate::nl80211::news::What;
 use crate::nl80211::{News, RadioNews};
+use mesh_core::sorted::SortedMap;
 use mesh_core::{Input, LinkId, Station};
 use packet::MacAddr;
 use reader::Reader;
-use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
@@ -70,10 +70,10 @@ pub(super) struct Readings {
     news: Option<RadioNews>,
     heard: Vec<News>,
     /// Hard interfaces by the number of the radio's interface under them.
-    radios: BTreeMap<u32, LinkId>,
+    radios: SortedMap<u32, LinkId>,
     inputs: Vec<Input>,
     /// How busy the channels of radios are, in percent.
-    busy: BTreeMap<LinkId, u8>,
+    busy: SortedMap<LinkId, u8>,
 }
 
 impl Readings {

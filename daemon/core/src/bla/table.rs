@@ -2,9 +2,9 @@
 //! Source: "Payload plane" section 7.3.
 
 use super::patience::Patience;
+use crate::sorted::SortedMap;
 use crate::time::Instant;
 use crate::tt::Key;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::crc::crc16;
 use packet::{MacAddr, Vid};
@@ -64,9 +64,9 @@ pub(crate) struct Full;
 pub(crate) struct Claims {
     /// Our own address as a gateway.
     own: MacAddr,
-    clients: BTreeMap<Key, Claim>,
-    gateways: BTreeMap<(Vid, MacAddr), Gateway>,
-    lans: BTreeMap<Vid, Lan>,
+    clients: SortedMap<Key, Claim>,
+    gateways: SortedMap<(Vid, MacAddr), Gateway>,
+    lans: SortedMap<Vid, Lan>,
     /// Most claims; one gateway has at most half of them.
     cap: usize,
     /// Most VLANs.
@@ -265,7 +265,7 @@ impl Claims {
 
     /// True if all checksums and counts are those of the claims, and all bounds hold.
     pub(crate) fn is_consistent(&self) -> bool {
-        let mut shares: BTreeMap<(Vid, MacAddr), (u16, usize)> = BTreeMap::new();
+        let mut shares: SortedMap<(Vid, MacAddr), (u16, usize)> = SortedMap::new();
         for (key, c) in &self.clients {
             let share = shares.entry((key.1, c.gateway)).or_default();
             share.0 ^= crc16(&key.0.0);

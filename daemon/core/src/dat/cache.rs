@@ -6,8 +6,8 @@
 //! and people are told. So a forged message gains no more than it does on a plain wire, and an
 //! address that really moved works at once. Source: "Pitfalls" B 10.
 
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, BTreeSet};
 use packet::{MacAddr, Vid};
 
 /// An entry that nobody confirms is forgotten. Source: "Payload plane" section 6.3.
@@ -92,14 +92,14 @@ pub(crate) enum Learned {
 /// nothing worse.
 #[derive(Debug)]
 pub(crate) struct Cache<A> {
-    entries: BTreeMap<Key<A>, Entry>,
+    entries: SortedMap<Key<A>, Entry>,
     /// Entries that are not proven, by the time they came.
-    unproven: BTreeSet<(Instant, Key<A>)>,
+    unproven: SortedSet<(Instant, Key<A>)>,
 }
 
 impl<A: Ord + Copy> Default for Cache<A> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), unproven: BTreeSet::new() }
+        Self { entries: SortedMap::new(), unproven: SortedSet::new() }
     }
 }
 

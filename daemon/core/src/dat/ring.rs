@@ -1,14 +1,14 @@
 //! Who keeps which answer: originators that take part, in the order of the ring.
 //! Source: "Payload plane" section 6.1.
 
-use alloc::collections::BTreeSet;
+use crate::sorted::SortedSet;
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::dat::{CANDIDATES, dat_addr};
 
 /// Originators with the capability, by their place.
 #[derive(Debug, Default)]
-pub(crate) struct Ring(BTreeSet<(u16, MacAddr)>);
+pub(crate) struct Ring(SortedSet<(u16, MacAddr)>);
 
 impl Ring {
     /// An originator takes part, or no longer does.
@@ -72,7 +72,7 @@ mod tests {
     fn places_that_are_equal() {
         // Two addresses with one place: the lower one comes first.
         let place = |n: u32| dat_addr(MacAddr([2, 0, (n >> 24) as u8, (n >> 16) as u8, (n >> 8) as u8, n as u8]));
-        let mut seen = alloc::collections::BTreeMap::new();
+        let mut seen = crate::sorted::SortedMap::new();
         let (a, b) = (0..2000).find_map(|n| Some((seen.insert(place(n), n)?, n))).unwrap();
         let mac = |n: u32| MacAddr([2, 0, (n >> 24) as u8, (n >> 16) as u8, (n >> 8) as u8, n as u8]);
         let mut ring = Ring::default();

@@ -9,8 +9,8 @@ use super::inspect::{IPV6_HEADER, SOLICITATION};
 use crate::border::Output;
 use crate::frame::Frame;
 use crate::mesh::Mesh;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::eth::{ClientFrame, ETHERTYPE_IPV6, EthHeader};
 use packet::{MacAddr, Vid};
@@ -36,7 +36,7 @@ const LIFETIMES: &[(u8, usize)] = &[(3, 8), (24, 4), (25, 4), (31, 4)];
 
 /// The last advertisement of each router that own clients may use.
 #[derive(Debug, Default)]
-pub(super) struct Routers(BTreeMap<(MacAddr, Vid), Heard>);
+pub(super) struct Routers(SortedMap<(MacAddr, Vid), Heard>);
 
 #[derive(Debug)]
 struct Heard {

@@ -15,8 +15,8 @@ use crate::config::{Algorithm, GatewayMode, MeshConfig};
 use crate::link::Bucket;
 use crate::mesh::Mesh;
 use crate::originator::Features;
+use crate::sorted::SortedMap;
 use crate::time::Instant;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use handover::Routers;
 use packet::MacAddr;
@@ -38,7 +38,7 @@ pub(crate) struct State {
     selected: Option<MacAddr>,
     /// Who offers Internet. One entry for each originator that offers something, so
     /// the table of originators bounds it.
-    known: BTreeMap<MacAddr, Known>,
+    known: SortedMap<MacAddr, Known>,
     /// Our own Internet connection works, as far as the shell knows.
     online: bool,
     /// It was told that clients ask for addresses and nobody can be asked.
@@ -60,7 +60,7 @@ impl State {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             selected: None,
-            known: BTreeMap::new(),
+            known: SortedMap::new(),
             online: true,
             told_none: false,
             news: Bucket::new(NEWS.0, NEWS.1, now),

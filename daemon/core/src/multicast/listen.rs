@@ -2,9 +2,9 @@
 
 use super::group::{Ip, Reach, ip_of, mac, reach};
 use crate::mesh::Mesh;
+use crate::sorted::SortedSet;
 use crate::time::Instant;
 use crate::tt::local::is_group;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use packet::tvlv::mcast::flags;
@@ -20,10 +20,10 @@ pub struct Listeners {
     /// The mesh interface is the port of a bridge.
     pub bridged: bool,
     /// Groups that somebody listens to: the host, and behind a bridge whoever said so there.
-    pub groups: BTreeSet<IpAddr>,
+    pub groups: SortedSet<IpAddr>,
     /// Addresses that are let in on the link layer, whoever asked for them. Where no IP group
     /// stands behind one it is announced as it is.
-    pub addresses: BTreeSet<MacAddr>,
+    pub addresses: SortedSet<MacAddr>,
     /// What matters for IPv4.
     pub ipv4: Version,
     /// What matters for IPv6.
@@ -92,7 +92,7 @@ impl Mesh {
     /// Brings flags and own clients in line with what the shell said.
     pub(crate) fn announce_listeners(&mut self, now: Instant) {
         let mut announced = Announced::default();
-        let mut want = BTreeSet::new();
+        let mut want = SortedSet::new();
         if let Some(listeners) = self.multicast.listeners.as_ref() {
             (announced.flags, want) = announcement(listeners);
         }
@@ -119,7 +119,7 @@ impl Mesh {
 
 /// Flags without the capability of packet type 5, and the addresses to announce as clients: those
 /// that no flag covers. Source: section 4.1.
-fn announcement(l: &Listeners) -> (u8, BTreeSet<MacAddr>) {
+fn announcement(l: &Listeners) -> (u8, SortedSet<MacAddr>) {
     let mut flags = 0;
     for (ip, v, all, no_router) in [(Ip::V4, l.ipv4, ALL4.0, ALL4.1), (Ip::V6, l.ipv6, ALL6.0, ALL6.1)] {
         let unknown = l.bridged && v.querier != Querier::Known;
@@ -137,7 +137,7 @@ fn announcement(l: &Listeners) -> (u8, BTreeSet<MacAddr>) {
         flags |= flags::WANT_ALL_UNSNOOPABLES;
     }
     let is = |flag: u8| flags & flag != 0;
-    let mut macs = BTreeSet::new();
+    let mut macs = SortedSet::new();
     for &group in &l.groups {
         let (all, no_router) = if group.is_ipv4() { ALL4 } else { ALL6 };
         let covered = match reach(group) {

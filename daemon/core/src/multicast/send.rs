@@ -8,8 +8,8 @@ use crate::counters::{Count, Drop};
 use crate::fib::Table;
 use crate::frame::Frame;
 use crate::mesh::Mesh;
+use crate::sorted::SortedSet;
 use crate::time::Instant;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use packet::eth::ClientFrame;
 use packet::unicast::UnicastHeader;
@@ -75,7 +75,7 @@ impl Mesh {
         if group.reach == Reach::Unsnoopable && wants.wants_unsnoopables() {
             return Way::Flood;
         }
-        let mut dests = BTreeSet::new();
+        let mut dests = SortedSet::new();
         wants.add_to(&mut dests, group);
         let capable = wants.all_capable();
         if let Some(client) = self.global.entries.get(&(inner.dst, Vid::UNTAGGED)) {

@@ -14,8 +14,8 @@ use crate::counters::{Count, Drop};
 use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
 use crate::mesh::Mesh;
+use crate::sorted::SortedSet;
 use crate::time::Instant;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL};
@@ -74,7 +74,7 @@ impl Mesh {
         }
         let slots = slots.ok_or(Drop::BadTvlv)?;
         // Named twice is served once.
-        let mut seen = BTreeSet::new();
+        let mut seen = SortedSet::new();
         let mut dests: Vec<MacAddr> = slots.destinations().filter(|&dest| seen.insert(dest)).collect();
         let listed = dests.len();
         dests.retain(|&dest| !self.is_own(dest));

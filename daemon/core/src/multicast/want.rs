@@ -2,7 +2,7 @@
 
 use super::group::{Group, Ip, Reach};
 use crate::originator::{Features, Originators};
-use alloc::collections::BTreeSet;
+use crate::sorted::SortedSet;
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::tvlv::mcast::flags;
@@ -68,7 +68,7 @@ impl Wants {
     }
 
     /// Adds those who want frames of this kind whatever the group.
-    pub(super) fn add_to(&self, dests: &mut BTreeSet<MacAddr>, group: Group) {
+    pub(super) fn add_to(&self, dests: &mut SortedSet<MacAddr>, group: Group) {
         let (all, routers) = match group.ip {
             Ip::V4 => (&self.all4, &self.routers4),
             Ip::V6 => (&self.all6, &self.routers6),
@@ -105,7 +105,7 @@ mod tests {
         o.features = Features { known, multicast, ..Features::default() };
         let wants = Wants::of(&Originators::from([(orig, o)]));
         let got = GROUPS.map(|(ip, reach)| {
-            let mut dests = BTreeSet::new();
+            let mut dests = SortedSet::new();
             wants.add_to(&mut dests, Group { ip, reach });
             dests.contains(&orig)
         });

@@ -14,8 +14,8 @@ use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
 use crate::mesh::Mesh;
 use crate::neighbor::LOSS;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL};
@@ -38,7 +38,7 @@ const MOST_ASKERS: usize = 16;
 /// Ways that broke a moment ago.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
-    list: BTreeMap<MacAddr, Loss>,
+    list: SortedMap<MacAddr, Loss>,
 }
 
 #[derive(Debug)]

@@ -5,8 +5,9 @@ use crate::border::Output;
 use crate::counters::Drop;
 use crate::fib::{ClientAt, FibChange};
 use crate::isolation::{MARKS, Scope};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use packet::tvlv::tt::{TtChange, client, entry_crc};
 use packet::{MacAddr, Vid};
@@ -72,10 +73,10 @@ pub(crate) struct Table {
     pub(crate) ttvn: u8,
     /// A table was received since the originator appeared.
     pub(crate) known: bool,
-    vlans: BTreeMap<Vid, Vlan>,
+    vlans: SortedMap<Vid, Vlan>,
     /// The last diff, to answer others on its behalf.
     pub(crate) last_diff: Vec<TtChange>,
-    pub(crate) keys: BTreeSet<Key>,
+    pub(crate) keys: SortedSet<Key>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -123,8 +124,8 @@ pub(crate) struct Claim {
 /// All clients of other nodes. At the bounds newcomers are refused.
 #[derive(Debug)]
 pub(crate) struct Global {
-    pub(crate) entries: BTreeMap<Key, Entry>,
-    pub(crate) tables: BTreeMap<MacAddr, Table>,
+    pub(crate) entries: SortedMap<Key, Entry>,
+    pub(crate) tables: SortedMap<MacAddr, Table>,
     pub(crate) cap: usize,
     pub(crate) cap_per_originator: usize,
     /// The data plane wants to know how clients are marked.
@@ -133,7 +134,7 @@ pub(crate) struct Global {
 
 impl Global {
     pub(crate) fn new(cap: usize, cap_per_originator: usize) -> Self {
-        Self { entries: BTreeMap::new(), tables: BTreeMap::new(), cap, cap_per_originator, isolating: Scope::Nowhere }
+        Self { entries: SortedMap::new(), tables: SortedMap::new(), cap, cap_per_originator, isolating: Scope::Nowhere }
     }
 
     /// Takes in that an originator serves a client. Returns false where a weaker claim changes
@@ -440,7 +441,7 @@ impl Global {
 
     /// True if counts, lists and checksums agree with the entries.
     pub(crate) fn is_consistent(&self) -> bool {
-        let mut vlans: BTreeMap<(MacAddr, Vid), (usize, usize, u32)> = BTreeMap::new();
+        let mut vlans: SortedMap<(MacAddr, Vid), (usize, usize, u32)> = SortedMap::new();
         for (key, e) in &self.entries {
             if e.at.is_empty() {
                 return false;

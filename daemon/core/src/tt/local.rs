@@ -6,8 +6,9 @@ use crate::border::Output;
 use crate::counters::Drop;
 use crate::fib::{FibChange, LocalState};
 use crate::isolation::{MARKS, Scope};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::{Duration, Instant};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use packet::consts::REASSEMBLED_BYTES;
 use packet::tvlv::tt::{Tt, TtChange, TtHeader, TtVlan, client, entry_crc, flags};
@@ -64,11 +65,11 @@ struct Vlan {
 /// The table of own clients.
 #[derive(Debug, Default)]
 pub(crate) struct Local {
-    pub(crate) entries: BTreeMap<Key, Entry>,
-    vlans: BTreeMap<Vid, Vlan>,
+    pub(crate) entries: SortedMap<Key, Entry>,
+    vlans: SortedMap<Vid, Vlan>,
     pub(crate) ttvn: u8,
     /// What the next commit announces: flags with or without [`client::DEL`].
-    events: BTreeMap<Key, u8>,
+    events: SortedMap<Key, u8>,
     /// The last committed diff; empty if it was too long to be sent.
     changeset: Vec<TtChange>,
     repeat: u8,
@@ -114,7 +115,7 @@ impl Local {
         if let Some(e) = self.entries.get_mut(&key) {
             e.last_seen = now;
             e.permanent |= permanent;
-            let (was_pending, was_roam, was_sync) = (e.pending, e.roam, e.sync);
+            let (was_pending, was_roam, was_sync, new) = (e.pending, e.roam, e.sync, e.new);
             (e.pending, e.roam, e.sync) = (false, false, sync);
             if !(was_pending || was_roam || was_sync != sync) {
                 return Ok(Added::Known);
@@ -125,7 +126,7 @@ impl Local {
             }
             if was_sync != sync {
                 self.events.insert(key, sync);
-                if let Some(v) = self.vlans.get_mut(&key.1).filter(|_| !self.entries[&key].new) {
+                if let Some(v) = self.vlans.get_mut(&key.1).filter(|_| !new) {
                     v.crc ^= entry_crc(key.0, key.1, was_sync) ^ entry_crc(key.0, key.1, sync);
                 }
             }
@@ -133,7 +134,7 @@ impl Local {
             self.mark(key, sync, out);
             return Ok(if was_pending || was_roam { Added::Back } else { Added::Known });
         }
-        let mut fresh: BTreeSet<Vid> = self.events.keys().map(|(_, vid)| *vid).collect();
+        let mut fresh: SortedSet<Vid> = self.events.keys().map(|(_, vid)| *vid).collect();
         fresh.insert(key.1);
         let vlans = self.vlans.len() + fresh.iter().filter(|vid| !self.vlans.contains_key(vid)).count();
         let size = ENVELOPE + Tt::len_of(vlans, self.entries.len() + 1);
@@ -313,7 +314,7 @@ impl Local {
 
     /// True if the checksums and counts are those of the entries.
     pub(crate) fn is_consistent(&self) -> bool {
-        let mut vlans: BTreeMap<Vid, (usize, u32)> = BTreeMap::new();
+        let mut vlans: SortedMap<Vid, (usize, u32)> = SortedMap::new();
         for ((mac, vid), e) in self.entries.iter().filter(|(_, e)| !e.new) {
             let v = vlans.entry(*vid).or_default();
             v.0 += 1;

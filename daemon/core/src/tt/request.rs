@@ -4,8 +4,8 @@
 use crate::counters::{Count, Drop};
 use crate::fib::Table;
 use crate::mesh::Mesh;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use packet::tvlv::tt::{Tt, TtChange, TtHeader, TtVlan, client, entry_crc, flags};
 use packet::tvlv::{self, ContainerHeader, kind};
@@ -186,7 +186,7 @@ fn answers(asked: &Request, tt: &Tt<'_>) -> bool {
         return true;
     }
     let vlans = if newer == 0 { asked.vlans.as_slice() } else { tt.vlans };
-    let mut sums: BTreeMap<u16, u32> = BTreeMap::new();
+    let mut sums: SortedMap<u16, u32> = SortedMap::new();
     for c in tt.changes.iter().filter(|c| c.flags & client::DEL == 0) {
         if let Some(vid) = Vid::from_wire(c.vid.get()) {
             *sums.entry(vid.to_wire()).or_default() ^= entry_crc(c.addr, vid, c.flags & client::SYNC);

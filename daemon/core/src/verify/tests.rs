@@ -297,7 +297,7 @@ impl Bed {
     }
 
     fn router(&self, to: u8) -> NextHop {
-        self.mesh.originators[&node(to)].router(Table::Host).unwrap()
+        self.mesh.originators.get(&node(to)).unwrap().router(Table::Host).unwrap()
     }
 }
 
@@ -328,8 +328,12 @@ fn a_hole_is_left_and_announced_as_what_it_is() {
     assert!((15_000..30_000).contains(&calm), "one question of 1546 bytes in two seconds: {calm} bytes in 30");
     bed.run(secs(10), 2, 9, |at, packet| nine(packet).filter(|_| at == node(3)));
     assert_eq!(bed.router(9), hop(3));
-    assert_eq!(bed.mesh.originators[&node(9)].router(Table::Link(LINK)), Some(hop(3)), "for what passes by, too");
-    let way = |bed: &Bed, to: u8| bed.mesh.originators[&node(to)].way(hop(2)).unwrap().metric(Table::Host);
+    assert_eq!(
+        bed.mesh.originators.get(&node(9)).unwrap().router(Table::Link(LINK)),
+        Some(hop(3)),
+        "for what passes by, too"
+    );
+    let way = |bed: &Bed, to: u8| bed.mesh.originators.get(&node(to)).unwrap().way(hop(2)).unwrap().metric(Table::Host);
     assert_eq!((way(&bed, 9), way(&bed, 8)), (1, 200), "and its other ways are what they were");
     let said = bed.events.iter().find(|e| matches!(e, Event::NotForwarding { .. })).unwrap();
     let Event::NotForwarding { neigh, orig, other, other_answered, .. } = said else { panic!() };
@@ -393,7 +397,7 @@ fn turned_off_everybody_is_trusted() {
     assert_eq!(bed.router(9), hop(3));
     let config = MeshConfig { verify_forwarding: false, ..bed.mesh.cfg.clone() };
     bed.mesh.handle(Input::Configure(config), bed.now);
-    assert_eq!(bed.mesh.originators[&node(9)].way(hop(2)).unwrap().metric(Table::Host), 200);
+    assert_eq!(bed.mesh.originators.get(&node(9)).unwrap().way(hop(2)).unwrap().metric(Table::Host), 200);
 }
 
 #[test]
@@ -473,7 +477,8 @@ fn the_ways_of_an_honest_neighbour_to_others_stay() {
     // 9 is a node that 3 made up; 2 passes questions for it on to 3, which drops them.
     bed.run(secs(30), 2, 9, |at, packet| nine(packet).filter(|_| at == node(3)));
     assert_eq!(bed.router(9), hop(3), "where it belongs");
-    let other = |bed: &Bed, to: u8| bed.mesh.originators[&node(to)].way(hop(2)).map(|w| w.metric(Table::Host));
+    let other =
+        |bed: &Bed, to: u8| bed.mesh.originators.get(&node(to)).unwrap().way(hop(2)).map(|w| w.metric(Table::Host));
     assert_eq!((other(&bed, 8), other(&bed, 2)), (Some(200), Some(200)));
     assert_eq!((bed.router(8), bed.router(2)), (hop(2), hop(2)));
 }

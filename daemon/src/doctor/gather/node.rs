@@ -5,8 +5,8 @@ use crate::control::client::ClientError;
 use crate::control::protocol::{EventView, Response, Statistics, Status};
 use crate::control::{Ask, Client};
 use crate::doctor::facts::{Neighbor, Node, Running};
+use mesh_core::sorted::{SortedMap, SortedSet};
 use packet::MacAddr;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -180,7 +180,7 @@ impl Talk {
 }
 
 /// What rose between two looks: drops, sockets, punts.
-type Rises = (BTreeMap<String, u64>, Vec<(String, String, u64)>, u64);
+type Rises = (SortedMap<String, u64>, Vec<(String, String, u64)>, u64);
 
 fn rises(before: &Statistics, now: &Statistics) -> Rises {
     let drops = now.drops.iter().map(|(name, n)| (name.clone(), n - before.drops.get(name).unwrap_or(&0).min(n)));
@@ -198,7 +198,7 @@ fn rises(before: &Statistics, now: &Statistics) -> Rises {
 
 /// Own clients that another node announces as well, group addresses aside.
 fn elsewhere_too(clients: &Response) -> Vec<(MacAddr, MacAddr)> {
-    let own: BTreeSet<(MacAddr, i32)> = clients
+    let own: SortedSet<(MacAddr, i32)> = clients
         .local_clients
         .iter()
         .flatten()
@@ -206,7 +206,7 @@ fn elsewhere_too(clients: &Response) -> Vec<(MacAddr, MacAddr)> {
         .map(|c| (c.tt_address.0, c.tt_vid))
         .collect();
     let others = clients.global_clients.iter().flatten().filter(|c| !c.tt_flags.roam && !c.tt_flags.temp);
-    let twice: BTreeMap<MacAddr, MacAddr> = others
+    let twice: SortedMap<MacAddr, MacAddr> = others
         .filter(|c| own.contains(&(c.tt_address.0, c.tt_vid)))
         .map(|c| (c.tt_address.0, c.orig_address.0))
         .collect();

@@ -1,13 +1,14 @@
 //! Counts what was heard on one hard interface. Pure; the caller reads the frames.
 
 use crate::doctor::facts::{Air, Station};
+use mesh_core::sorted::SortedMap;
 use packet::MacAddr;
 use packet::consts::{ETH_LEN, VERSION, packet_type};
 use packet::eth::EthHeader;
 use packet::ogm::Ogms;
 use packet::ogm2::Ogm2s;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 
 /// Most stations, and most originators, that are told apart; further ones are not looked at.
@@ -23,10 +24,10 @@ const FAR: u32 = 5_000;
 pub(super) struct Tally {
     air: Air,
     mac: MacAddr,
-    stations: BTreeMap<MacAddr, Station>,
+    stations: SortedMap<MacAddr, Station>,
     own: HashSet<u64>,
     own_order: VecDeque<u64>,
-    counters: BTreeMap<MacAddr, Numbers>,
+    counters: SortedMap<MacAddr, Numbers>,
 }
 
 /// The numbers of one originator's messages: the two places where they were seen, and how often
@@ -44,10 +45,10 @@ impl Tally {
         Self {
             air: Air { interface: interface.to_owned(), ..Air::default() },
             mac,
-            stations: BTreeMap::new(),
+            stations: SortedMap::new(),
             own: HashSet::new(),
             own_order: VecDeque::new(),
-            counters: BTreeMap::new(),
+            counters: SortedMap::new(),
         }
     }
 

@@ -6,9 +6,9 @@ use crate::nl80211::station::stations;
 use crate::nl80211::survey::{Survey, surveys};
 use crate::nl80211::{StationInfo, interface, radio_below};
 use crate::sys::ethtool::wire_speed;
+use mesh_core::sorted::SortedMap;
 use mesh_core::{Input, LinkSpeed, Station};
 use packet::MacAddr;
-use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -172,7 +172,7 @@ impl Source {
 /// The stations of a radio, and how many frames to each were lost when it was read last.
 #[derive(Debug, Default)]
 struct Stations {
-    failed: BTreeMap<MacAddr, u32>,
+    failed: SortedMap<MacAddr, u32>,
 }
 
 impl Stations {
