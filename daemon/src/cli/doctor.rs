@@ -3,7 +3,7 @@
 use super::{Ended, Out};
 use crate::args::Args;
 use crate::args::help::wrap;
-use crate::control::FORMAT;
+use crate::control::{FORMAT, json};
 use crate::doctor::facts::Facts;
 use crate::doctor::gather::{Options, gather};
 use crate::doctor::{Finding, Report, Severity, examine};
@@ -26,9 +26,9 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         listen,
     };
     let facts = gather(&options).await?;
-    let report = examine(&facts);
+    let mut report = examine(&facts);
     if args.has("json") {
-        let mut answer = serde_json::to_value(&report)?;
+        let mut answer = json::tree(&mut report);
         if let Some(answer) = answer.as_object_mut() {
             answer.insert("format".to_owned(), FORMAT.into());
             answer.insert("severity".to_owned(), report.worst().map_or("fine", Severity::word).into());

@@ -57,10 +57,9 @@ fn names(args: &Args) -> Names {
 pub(super) async fn translate(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     let mut client = Client::connect(&super::socket(args)).await?;
     let mac = mac_of(args.operand(0).unwrap_or_default(), &Names::load()).await?;
-    let found = translation(&mut client, mac).await?;
+    let mut found = translation(&mut client, mac).await?;
     if args.has("json") {
-        serde_json::to_writer(&mut *out, &found)?;
-        return Ok(writeln!(out)?);
+        return super::print_json(out, &mut found);
     }
     Ok(writeln!(out, "{}", found.orig_address)?)
 }

@@ -16,12 +16,13 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     // The first answer only says that events come from now on.
     client.ask(Ask::Events).await?;
     loop {
-        let answer = client.next().await?;
-        let Some(event) = answer.event.as_ref() else { continue };
+        let mut answer = client.next().await?;
+        if answer.event.is_none() {
+            continue;
+        }
         if args.has("json") {
-            serde_json::to_writer(&mut *out, &answer)?;
-            writeln!(out)?;
-        } else {
+            super::print_json(out, &mut answer)?;
+        } else if let Some(event) = &answer.event {
             writeln!(out, "{}", line(event, &names))?;
         }
         out.flush()?;
@@ -185,7 +186,7 @@ mod tests {
             ),
             (r#"{"what":"from_the_future","at_msecs":0}"#, "00:00:00.000 from_the_future"),
         ] {
-            assert_eq!(line(&serde_json::from_str(json).unwrap(), &names), text);
+            assert_eq!(line(&crate::control::json::from_text(json).unwrap(), &names), text);
         }
     }
 }

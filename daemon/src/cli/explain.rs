@@ -4,6 +4,7 @@ use super::Out;
 use super::echo::Target;
 use super::names::Names;
 use crate::args::Args;
+use crate::control::json;
 use crate::control::protocol::{Interface, Neighbor, Originator};
 use crate::control::{Ask, Client, FORMAT};
 use crate::netlink::judge::MTU_RECOMMENDED;
@@ -68,7 +69,7 @@ pub(crate) fn ways_to(orig: MacAddr, all: impl IntoIterator<Item = Originator>) 
 /// What `--json` and the status endpoint say.
 pub(crate) fn answer(typed: &str, orig: MacAddr, own: bool, ways: &[Originator], weak: &[String]) -> serde_json::Value {
     json!({
-        "format": FORMAT, "typed": typed, "orig_address": orig.to_string(), "own": own, "ways": ways, "weak": weak,
+        "format": FORMAT, "typed": typed, "orig_address": orig.to_string(), "own": own, "ways": ways.iter().cloned().map(|mut way| json::tree(&mut way)).collect::<Vec<_>>(), "weak": weak,
     })
 }
 
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn weak_spots_are_named() {
-        let way: Originator = serde_json::from_str(
+        let way: Originator = crate::control::json::from_text(
             r#"{"hard_ifname":"e","orig_address":"02:00:00:00:00:03","best":true,"last_seen_msecs":1,
                 "neigh_address":"02:00:00:00:00:02","tq":90,"tt_ttvn":1,"clients":1}"#,
         )
@@ -138,10 +139,11 @@ mod tests {
         let near = |rest: &str| -> Neighbor {
             let text =
                 format!(r#"{{"hard_ifname":"e","last_seen_msecs":1,"neigh_address":"02:00:00:00:00:02",{rest}}}"#);
-            serde_json::from_str(&text).unwrap()
+            crate::control::json::from_text(&text).unwrap()
         };
         let link = |mtu: u32| -> Interface {
-            serde_json::from_str(&format!(r#"{{"mesh_ifname":"mesh0","hard_ifname":"e","mtu":{mtu}}}"#)).unwrap()
+            crate::control::json::from_text(&format!(r#"{{"mesh_ifname":"mesh0","hard_ifname":"e","mtu":{mtu}}}"#))
+                .unwrap()
         };
         let good = near(r#""tq":255,"echo_count":64,"receive_count":64"#);
         assert!(weaknesses(&way, &[good], &[link(1532)]).is_empty());
@@ -160,7 +162,7 @@ mod tests {
         );
         let busy = |percent: u8| -> Interface {
             let text = r#"{"mesh_ifname":"mesh0","hard_ifname":"e","mtu":1532,"channel_busy_percent":"#;
-            serde_json::from_str(&format!("{text}{percent}}}")).unwrap()
+            crate::control::json::from_text(&format!("{text}{percent}}}")).unwrap()
         };
         let good = near(r#""tq":255,"echo_count":64,"receive_count":64"#);
         assert!(weaknesses(&way, std::slice::from_ref(&good), &[busy(49)]).is_empty());

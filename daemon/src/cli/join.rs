@@ -16,7 +16,7 @@ use crate::nl80211::{Channel, interface, regulatory};
 use crate::radio::discover::{Found, Protection, Search, discover};
 use anyhow::{Context as _, anyhow, bail};
 use config::{Config, Control, DEFAULT_FILE, Override, Overrides, Radio, RadioMode};
-use std::collections::BTreeMap;
+use mesh_core::sorted::SortedMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         args.value("socket").map_or_else(|| Control::usual_socket(args.value_or_default("mesh")), PathBuf::from);
     let report = Report { radio, found, file: file.clone(), socket: socket.clone(), json, began: Instant::now() };
     if args.has("write-only") {
-        return report.print(&BTreeMap::new(), None, false, out);
+        return report.print(&SortedMap::new(), None, false, out);
     }
     if hand_over(&socket, &file).await? {
         return if report.follow(true, out).await? { Ok(()) } else { Err(Quiet.into()) };
@@ -291,7 +291,7 @@ struct Heard {
 impl Report {
     /// True if anybody was heard.
     async fn follow(&self, handed_over: bool, out: Out<'_>) -> anyhow::Result<bool> {
-        let mut heard: BTreeMap<String, Heard> = BTreeMap::new();
+        let mut heard: SortedMap<String, Heard> = SortedMap::new();
         let mut last = self.began;
         let mut trouble = None;
         while self.began.elapsed() < WAIT && (heard.is_empty() || last.elapsed() < QUIET) {
@@ -329,7 +329,7 @@ impl Report {
 
     fn print(
         &self,
-        heard: &BTreeMap<String, Heard>,
+        heard: &SortedMap<String, Heard>,
         trouble: Option<String>,
         stays: bool,
         out: Out<'_>,

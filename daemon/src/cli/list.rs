@@ -3,6 +3,7 @@
 use super::names::Names;
 use super::{Out, status, table};
 use crate::args::{Args, Id, UsageError};
+use crate::control::json::Value;
 use crate::control::protocol::{Mac, Response};
 use crate::control::{Ask, Client};
 use std::path::Path;
@@ -65,10 +66,9 @@ async fn ask(socket: &Path, id: Id) -> anyhow::Result<Response> {
     Ok(Client::connect(socket).await?.ask(question).await?)
 }
 
-fn show(args: &Args, response: Response, names: &Names, out: Out<'_>) -> anyhow::Result<()> {
+fn show(args: &Args, mut response: Response, names: &Names, out: Out<'_>) -> anyhow::Result<()> {
     if args.has("json") {
-        serde_json::to_writer(&mut *out, &response)?;
-        return Ok(writeln!(out)?);
+        return super::print_json(out, &mut response);
     }
     let text = text(args, &response, names).ok_or_else(|| anyhow::anyhow!("the node sent another answer"))?;
     Ok(out.write_all(text.as_bytes())?)
@@ -208,20 +208,20 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     if let Some(list) = &mut r.interfaces {
         list.retain(|i| i.active);
     }
-    match word {
-        "mesh_json" | "mj" => serde_json::to_writer(&mut *out, &r.mesh)?,
-        "hardifs_json" | "hj" => serde_json::to_writer(&mut *out, &r.interfaces)?,
-        "neighbors_json" | "nj" => serde_json::to_writer(&mut *out, &r.neighbors)?,
-        "gateways_json" | "gwj" => serde_json::to_writer(&mut *out, &r.gateways)?,
-        "mcast_flags_json" | "mfj" => serde_json::to_writer(&mut *out, &r.mcast_flags)?,
-        "originators_json" | "oj" => serde_json::to_writer(&mut *out, &r.originators)?,
-        "dat_cache_json" | "dcj" => serde_json::to_writer(&mut *out, &r.dat_cache)?,
-        "bla_claim_json" | "clj" => serde_json::to_writer(&mut *out, &r.bla_claims)?,
-        "bla_backbone_json" | "bbj" => serde_json::to_writer(&mut *out, &r.bla_backbones)?,
-        "transtable_local_json" | "tlj" => serde_json::to_writer(&mut *out, &r.local_clients)?,
-        _ => serde_json::to_writer(&mut *out, &r.global_clients)?,
-    }
-    Ok(writeln!(out)?)
+    let list: &mut dyn Value = match word {
+        "mesh_json" | "mj" => &mut r.mesh,
+        "hardifs_json" | "hj" => &mut r.interfaces,
+        "neighbors_json" | "nj" => &mut r.neighbors,
+        "gateways_json" | "gwj" => &mut r.gateways,
+        "mcast_flags_json" | "mfj" => &mut r.mcast_flags,
+        "originators_json" | "oj" => &mut r.originators,
+        "dat_cache_json" | "dcj" => &mut r.dat_cache,
+        "bla_claim_json" | "clj" => &mut r.bla_claims,
+        "bla_backbone_json" | "bbj" => &mut r.bla_backbones,
+        "transtable_local_json" | "tlj" => &mut r.local_clients,
+        _ => &mut r.global_clients,
+    };
+    super::print_json(out, list)
 }
 
 const LISTS: &str = "which list? There are: mesh_json, hardifs_json, neighbors_json, originators_json, gateways_json, \

@@ -24,6 +24,7 @@ mod throughput;
 mod upgrade;
 
 use crate::args::{self, Args, Id, Parsed, UsageError};
+use crate::control::json::{self, Value};
 use config::{Config, Control, LoadError, Overrides};
 use std::ffi::OsString;
 use std::fmt;
@@ -148,6 +149,13 @@ fn socket(args: &Args) -> PathBuf {
 
 fn print(out: Out<'_>, text: &str) -> anyhow::Result<()> {
     Ok(out.write_all(text.as_bytes())?)
+}
+
+/// Prints a value as one line of JSON.
+fn print_json(out: Out<'_>, value: &mut dyn Value) -> anyhow::Result<()> {
+    let mut line = json::text(value);
+    line.push(b'\n');
+    Ok(out.write_all(&line)?)
 }
 
 fn version(json: bool, out: Out<'_>) -> anyhow::Result<()> {

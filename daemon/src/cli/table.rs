@@ -378,7 +378,7 @@ mod tests {
 
     #[test]
     fn throughput_stands_where_batctl_has_it() {
-        let way: Originator = serde_json::from_str(
+        let way: Originator = crate::control::json::from_text(
             r#"{"hard_ifname":"e1-2","orig_address":"02:e0:00:03:02:01","best":true,"last_seen_msecs":640,
                 "neigh_address":"02:e0:00:02:01:01","throughput":8823500,"tt_ttvn":1,"clients":1}"#,
         )
@@ -388,7 +388,7 @@ mod tests {
             originators(&[way], true, &Names::none(), false),
             " * 02:e0:00:03:02:01    0.640s (     8823.5) 02:e0:00:02:01:01 [      e1-2]\n"
         );
-        let neighbor: Neighbor = serde_json::from_str(
+        let neighbor: Neighbor = crate::control::json::from_text(
             r#"{"hard_ifname":"e1-2","last_seen_msecs":320,"neigh_address":"02:e0:00:02:01:01","throughput":54000,
                 "throughput_source":"bitrate","echo_count":0,"receive_count":0}"#,
         )

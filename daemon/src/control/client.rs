@@ -1,5 +1,6 @@
 //! The asker's side of the control socket.
 
+use super::json;
 use super::protocol::{Ask, FORMAT, Request, Response};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,9 @@ pub enum ClientError {
     /// What the node sent is not understood.
     #[error("the answer is not understood; node and command may be of different versions")]
     Answer(#[from] serde_json::Error),
+    /// What the node sent has another shape.
+    #[error("the answer is not understood ({0}); node and command may be of different versions")]
+    Shape(String),
     /// The node speaks another format.
     #[error("the node speaks format {0}, this command {FORMAT}; they are of different versions")]
     Format(u32),
@@ -72,7 +76,7 @@ impl Client {
     /// # Errors
     /// The connection broke.
     pub async fn tell(&mut self, ask: Ask) -> Result<(), ClientError> {
-        let mut line = serde_json::to_vec(&Request { format: FORMAT, id: 0, ask })?;
+        let mut line = Request { format: FORMAT, id: 0, ask }.to_json();
         line.push(b'\n');
         Ok(self.stream.write_all(&line).await?)
     }
@@ -94,7 +98,9 @@ impl Client {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, "it closed the connection").into());
         }
         let line = std::mem::take(&mut self.line);
-        let response: Response = serde_json::from_slice(&line)?;
+        let tree = serde_json::from_slice(&line)?;
+        let mut response = Response::default();
+        json::read(&mut response, &tree).map_err(ClientError::Shape)?;
         match response.error {
             Some(text) => Err(ClientError::Refused(text)),
             None if response.format != FORMAT => Err(ClientError::Format(response.format)),

@@ -18,7 +18,9 @@
 //! lines, and closes those that do not read.
 
 pub mod client;
+pub mod json;
 pub mod protocol;
+pub mod request;
 pub mod server;
 pub mod socket;
 pub mod view;

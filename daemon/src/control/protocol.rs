@@ -4,10 +4,10 @@
 //! scripts go on working. As there, a mark that is off (`best`, `active`) is left out. What batctl
 //! does not have is added behind.
 
+use super::json::{objects, words};
+use mesh_core::sorted::SortedMap;
 use packet::MacAddr;
-use serde::de::{Deserializer, Error as _};
-use serde::{Deserialize, Serialize, Serializer};
-use std::collections::BTreeMap;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -19,20 +19,18 @@ pub const FORMAT: u32 = 1;
 pub const MAX_REQUEST: usize = 4096;
 
 /// One line from the asker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// [`FORMAT`].
     pub format: u32,
     /// Comes back in the response; 0 is left out.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub id: u64,
     /// What is asked.
     pub ask: Ask,
 }
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
     /// [`Response::status`].
     Status,
@@ -66,12 +64,10 @@ pub enum Ask {
         /// The originator asked.
         address: Mac,
         /// TTL of the request.
-        #[serde(default = "whole_mesh")]
         ttl: u8,
         /// Counts requests.
         seqno: u16,
         /// Have every hop write its address down.
-        #[serde(default)]
         record_route: bool,
         /// How long to wait, at most [`MAX_ECHO_WAIT_MSECS`].
         timeout_msecs: u64,
@@ -94,86 +90,59 @@ pub const MAX_ECHO_WAIT_MSECS: u64 = 60_000;
 /// Longest throughput test.
 pub const MAX_TEST_MSECS: u64 = 3_600_000;
 
-fn whole_mesh() -> u8 {
-    packet::consts::TTL
-}
-
 /// One line from the node. Exactly what was asked for is there, beside `node`; or `error`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
     /// [`FORMAT`].
     pub format: u32,
     /// As in the request; 0 is left out.
-    #[serde(skip_serializing_if = "is_zero")]
     pub id: u64,
     /// Why there is no answer, a sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Who answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<Node>,
     /// The node on one page.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
     /// Settings of the mesh.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mesh: Option<MeshView>,
     /// Hard interfaces, those that cannot be used included.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub interfaces: Option<Vec<Interface>>,
     /// Who is heard directly.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub neighbors: Option<Vec<Neighbor>>,
     /// One entry for each way to each originator.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub originators: Option<Vec<Originator>>,
     /// Own clients.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub local_clients: Option<Vec<LocalClient>>,
     /// Clients of other nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub global_clients: Option<Vec<GlobalClient>>,
     /// IPv4 addresses of clients.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dat_cache: Option<Vec<DatEntry>>,
     /// IPv6 addresses of clients.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub nd_cache: Option<Vec<NdEntry>>,
     /// Who handles which client on our LAN.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bla_claims: Option<Vec<BlaClaim>>,
     /// Nodes on our LAN.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bla_backbones: Option<Vec<BlaBackbone>>,
     /// Who offers Internet.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub gateways: Option<Vec<Gateway>>,
     /// What this node wants of multicast.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub multicast: Option<Multicast>,
     /// What other nodes want of multicast; batctl's `mcast_flags_json`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mcast_flags: Option<Vec<McastOriginator>>,
     /// Counters.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<Statistics>,
     /// Where an address is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub translation: Option<Translation>,
     /// Answer to an echo request.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub echo: Option<EchoView>,
     /// How far a throughput test has come.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub throughput: Option<ThroughputView>,
     /// Something that happened.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<EventView>,
 }
 
 /// Who answers; what batctl prints in the header line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Program version.
     pub version: String,
@@ -184,17 +153,15 @@ pub struct Node {
     /// Its MAC.
     pub mesh_address: Mac,
     /// Name of the primary hard interface, missing while there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_ifname: Option<String>,
     /// Its MAC, which is the originator address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_address: Option<Mac>,
     /// Own translation table version.
     pub tt_ttvn: u8,
 }
 
 /// The node on one page.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// Process id.
     pub pid: u32,
@@ -205,7 +172,6 @@ pub struct Status {
     /// MTU of the mesh interface.
     pub mesh_mtu: u32,
     /// The routing algorithm was chosen by listening, not set.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub algo_auto: bool,
     /// Number of neighbours.
     pub neighbors: usize,
@@ -220,45 +186,38 @@ pub struct Status {
     /// Hard interfaces.
     pub interfaces: Vec<Interface>,
     /// What happened in the last quarter of an hour that somebody should look at, oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<EventView>,
     /// Counters.
     pub statistics: Statistics,
 }
 
 /// Where the configuration comes from and how the last reload went.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigView {
     /// The file, missing when the node runs without.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// What of it was passed over because it makes no sense, one sentence each; OpenWrt's configuration only.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub complaints: Vec<String>,
     /// The last reload, missing before the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<Reload>,
 }
 
 /// A reload of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reload {
     /// Seconds since 1970.
     pub at: u64,
     /// What changed, one sentence each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
     /// Why nothing changed: the node goes on as before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 /// Settings of the mesh; the answer of batctl's `mesh_json`. What this node does not have is off.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in batctl's answer too")]
 pub struct MeshView {
     /// Who.
-    #[serde(flatten)]
     pub node: Node,
     /// Own OGMs are collected.
     pub aggregated_ogms_enabled: bool,
@@ -281,7 +240,6 @@ pub struct MeshView {
     /// Selection class of the algorithm that runs.
     pub gw_sel_class: u32,
     /// A server that offers nothing now because its own Internet does not work.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub gw_withdrawn: bool,
     /// Taken off the transmit quality per hop.
     pub hop_penalty: u8,
@@ -300,40 +258,32 @@ pub struct MeshView {
 }
 
 /// A hard interface.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Interface {
     /// Name of the mesh interface.
     pub mesh_ifname: String,
     /// Its name.
     pub hard_ifname: String,
     /// Its MAC, missing when it is not used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_address: Option<Mac>,
     /// It is used.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub active: bool,
     /// Penalty of what comes in here, missing when it is not used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hop_penalty: Option<u8>,
     /// Largest mesh packet it carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<usize>,
     /// It counts as a radio.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub wifi: bool,
     /// Share of the time that its channel is busy, in percent, where the driver measures it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_busy_percent: Option<u8>,
     /// It gives the originator address.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub primary: bool,
     /// Why it is not used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 /// A neighbour on a hard interface.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Neighbor {
     /// Where it is heard.
     pub hard_ifname: String,
@@ -342,31 +292,25 @@ pub struct Neighbor {
     /// Its hard interface address.
     pub neigh_address: Mac,
     /// Its originator address, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orig_address: Option<Mac>,
     /// IV: transmit quality of the link, 0 to 255.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tq: Option<u8>,
     /// V: throughput of the link in kbit/s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<u64>,
     /// V: where that comes from: `assumed`, `configured`, `expected`, `bitrate`, `wire`, `measured`, `gone`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput_source: Option<String>,
     /// Own OGMs out of the last 64 that it echoed.
     pub echo_count: u8,
     /// Its OGMs out of the last 64 that were heard.
     pub receive_count: u8,
     /// It runs Meshwork.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub meshwork: bool,
     /// Nodes that frames do not reach through it although it announces a way.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub distrusted: Vec<Distrusted>,
 }
 
 /// A node that frames do not reach through a neighbour.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Distrusted {
     /// The node.
     pub orig_address: Mac,
@@ -385,59 +329,48 @@ pub struct Distrusted {
 }
 
 /// A way to an originator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Originator {
     /// Hard interface that the way leaves by.
     pub hard_ifname: String,
     /// The originator.
     pub orig_address: Mac,
     /// The way in use.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub best: bool,
     /// Time since the originator was heard of.
     pub last_seen_msecs: u64,
     /// Next hop.
     pub neigh_address: Mac,
     /// IV: transmit quality, 0 to 255.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tq: Option<u8>,
     /// V: throughput in kbit/s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<u64>,
     /// Version of its translation table.
     pub tt_ttvn: u8,
     /// Number of its clients.
     pub clients: usize,
     /// It runs Meshwork.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub meshwork: bool,
     /// Frames get lost beyond the next hop: the metric is so many sixteenths of what it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<u8>,
 }
 
 /// An originator that offers Internet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Gateway {
     /// System's index of the hard interface, missing without a way or when the interface just went.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_ifindex: Option<u32>,
     /// Hard interface that the way leaves by, missing without a way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_ifname: Option<String>,
     /// The gateway.
     pub orig_address: Mac,
     /// DHCP of own clients goes there.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub best: bool,
     /// IV: transmit quality of the way, 0 to 255.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tq: Option<u8>,
     /// V: throughput of the way, in units of 100 kbit/s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<u32>,
     /// Next hop, missing without a way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router: Option<Mac>,
     /// Offered towards clients, in units of 100 kbit/s.
     pub bandwidth_down: u32,
@@ -446,15 +379,13 @@ pub struct Gateway {
     /// Time since it was heard of.
     pub last_seen_msecs: u64,
     /// It was heard of less often than usual, so that another one is preferred.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub silent: bool,
     /// The settings do not allow it.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub forbidden: bool,
 }
 
 /// What a node announces to want of multicast. Keys as in batctl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in batctl's answer too")]
 pub struct McastFlags {
     /// All frames that listeners need not ask for.
@@ -468,14 +399,13 @@ pub struct McastFlags {
     /// It has no multicast router of IPv6.
     pub want_no_rtr_ipv6: bool,
     /// It passes on packets with a list of receivers.
-    #[serde(default)]
     pub have_mc_ptype_capa: bool,
     /// The byte on the wire.
     pub raw: u32,
 }
 
 /// What this node knows of the bridge above its mesh interface. Keys as in batctl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in batctl's answer too")]
 pub struct McastFlagsPriv {
     /// There is one.
@@ -493,14 +423,13 @@ pub struct McastFlagsPriv {
 }
 
 /// What this node wants of multicast, and how it sends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Multicast {
     /// What it announces.
     pub mcast_flags: McastFlags,
     /// Why.
     pub mcast_flags_priv: McastFlagsPriv,
     /// It cannot know who listens, and so asks for everything.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub listeners_unknown: bool,
     /// It floods all multicast frames of its own clients.
     pub multicast_forceflood_enabled: bool,
@@ -509,17 +438,16 @@ pub struct Multicast {
 }
 
 /// What another node wants of multicast.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct McastOriginator {
     /// Who.
     pub orig_address: Mac,
     /// Missing if it says nothing of multicast: then it gets everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcast_flags: Option<McastFlags>,
 }
 
 /// An own client.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LocalClient {
     /// Its MAC.
     pub tt_address: Mac,
@@ -530,12 +458,11 @@ pub struct LocalClient {
     /// Marks.
     pub tt_flags: ClientFlags,
     /// Time since it was heard, missing for permanent ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_msecs: Option<u64>,
 }
 
 /// A client of another node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GlobalClient {
     /// A node that it is at.
     pub orig_address: Mac,
@@ -552,12 +479,11 @@ pub struct GlobalClient {
     /// Marks.
     pub tt_flags: ClientFlags,
     /// Packets go to this node.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub best: bool,
 }
 
 /// An IPv4 address in the distributed ARP table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DatEntry {
     /// Time since it was confirmed.
     pub last_seen_msecs: u64,
@@ -568,12 +494,11 @@ pub struct DatEntry {
     /// Its VLAN, -1 without.
     pub dat_cache_vid: i32,
     /// Several stations claim it; nobody is answered with it for now.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub contested: bool,
 }
 
 /// An IPv6 address that neighbour discovery told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NdEntry {
     /// Time since it was confirmed.
     pub last_seen_msecs: u64,
@@ -584,15 +509,13 @@ pub struct NdEntry {
     /// Its VLAN, -1 without.
     pub nd_cache_vid: i32,
     /// It says that it is a router.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub router: bool,
     /// Several stations claim it; nobody is answered with it for now.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub contested: bool,
 }
 
 /// A client of the mesh, and the node that handles it for our LAN.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BlaClaim {
     /// The client.
     pub bla_address: Mac,
@@ -607,7 +530,7 @@ pub struct BlaClaim {
 }
 
 /// A node on our LAN, in one VLAN.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BlaBackbone {
     /// The node, by originator address.
     pub bla_backbone: Mac,
@@ -624,15 +547,13 @@ pub struct BlaBackbone {
     /// Nothing is blocked because of it.
     pub synced: bool,
     /// It was waited for too long.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub distrusted: bool,
     /// Ourselves: time until broadcasts pass.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_msecs: Option<u64>,
 }
 
 /// Marks of a client.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a bit of the protocol and a key of batctl's JSON")]
 pub struct ClientFlags {
     /// Removed; never shown by this node.
@@ -656,20 +577,20 @@ pub struct ClientFlags {
 }
 
 /// Counters.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// What the node did; names of `batctl statistics` where it has them.
-    pub counters: BTreeMap<String, u64>,
+    pub counters: SortedMap<String, u64>,
     /// Frames that went no further, by reason. Reasons that never occurred are there with 0.
-    pub drops: BTreeMap<String, u64>,
+    pub drops: SortedMap<String, u64>,
     /// Sockets of hard interfaces and the mesh interface, by name.
-    pub interfaces: BTreeMap<String, BTreeMap<String, u64>>,
+    pub interfaces: SortedMap<String, SortedMap<String, u64>>,
     /// Frames lost between data plane and control side because too many came at once.
     pub punts_lost: u64,
 }
 
 /// Where an address is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Translation {
     /// What was asked for.
     pub address: Mac,
@@ -680,8 +601,7 @@ pub struct Translation {
 }
 
 /// What an address is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressKind {
     /// The asked node itself, or one of its own clients.
     Own,
@@ -694,7 +614,7 @@ pub enum AddressKind {
 }
 
 /// Answer to an echo request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EchoView {
     /// Who answered.
     pub orig_address: Mac,
@@ -703,17 +623,15 @@ pub struct EchoView {
     /// TTL left in the answer.
     pub ttl: u8,
     /// The request's TTL ran out there.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub ttl_exceeded: bool,
     /// Time between request and answer in µs.
     pub rtt_usecs: u64,
     /// Hops written down, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<Mac>,
 }
 
 /// How far a throughput test has come, or how it ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThroughputView {
     /// Who receives.
     pub orig_address: Mac,
@@ -725,15 +643,13 @@ pub struct ThroughputView {
     pub repeated: u64,
     /// How it ended: `complete`, `cancelled`, `unreachable`, `already_ongoing`, `cannot_send` or
     /// `too_many_sessions`; missing while it runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     /// The kernel's number for that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<u8>,
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EventView {
     /// What: `neighbor_new`, `neighbor_gone`, `neighbor_silent`, `neighbor_back`,
     /// `not_forwarding`, `forwards_again`,
@@ -745,64 +661,44 @@ pub struct EventView {
     /// Milliseconds since 1970.
     pub at_msecs: u64,
     /// Hard interface.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_ifname: Option<String>,
     /// Neighbour.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub neigh_address: Option<Mac>,
     /// Originator.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orig_address: Option<Mac>,
     /// Client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tt_address: Option<Mac>,
     /// VLAN of the client, -1 without.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tt_vid: Option<i32>,
     /// The client moved to this node.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_us: Option<bool>,
     /// Name of a table.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// Routing algorithm, `BATMAN_IV` or `BATMAN_V`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algo_name: Option<String>,
     /// Originator that was in use before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orig_before: Option<Mac>,
     /// Offered towards clients, in units of 100 kbit/s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bandwidth_down: Option<u32>,
     /// Offered towards the Internet, in units of 100 kbit/s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bandwidth_up: Option<u32>,
     /// Why it happened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// IP address that two stations claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_address: Option<IpAddr>,
     /// Client that had it before; the one that claims it is `tt_address`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_tt_address: Option<Mac>,
     /// The old one was silent and is given up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<bool>,
     /// The other node's claim to a client was not believed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<bool>,
     /// Questions through the neighbour in a row that were not answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<u32>,
     /// Neighbour through which the same originator answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_address: Option<Mac>,
     /// Questions that went another way ...
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_asked: Option<u32>,
     /// ... and how many of them were answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_answered: Option<u32>,
 }
 
@@ -812,6 +708,38 @@ impl Response {
         Self { format: FORMAT, error: Some(text.into()), ..Self::default() }
     }
 }
+
+objects! {
+    Response { format, id "?", error, node, status, mesh, interfaces, neighbors, originators, local_clients, global_clients, dat_cache, nd_cache, bla_claims, bla_backbones, gateways, multicast, mcast_flags, statistics, translation, echo, throughput, event }
+    Node { version, algo_name, mesh_ifname, mesh_address, hard_ifname, hard_address, tt_ttvn }
+    Status { pid, uptime_msecs, rss_bytes, mesh_mtu, algo_auto "?", neighbors, originators, local_clients, global_clients, config, interfaces, alarms "?", statistics }
+    ConfigView { file, complaints "?", reload }
+    Reload { at, changes "?", error }
+    MeshView { node "*", aggregated_ogms_enabled, ap_isolation_enabled, bonding_enabled, bridge_loop_avoidance_enabled, distributed_arp_table_enabled, fragmentation_enabled, gw_mode, gw_bandwidth_down, gw_bandwidth_up, gw_sel_class, gw_withdrawn "?", hop_penalty, mcast_flags, mcast_flags_priv, multicast_forceflood_enabled, multicast_fanout, orig_interval, fast_start_enabled }
+    Interface { mesh_ifname, hard_ifname, hard_address, active "?", hop_penalty, mtu, wifi "?", channel_busy_percent, primary "?", reason }
+    Neighbor { hard_ifname, last_seen_msecs, neigh_address, orig_address, tq, throughput, throughput_source, echo_count, receive_count, meshwork "?", distrusted "?" }
+    Distrusted { orig_address, since_msecs, lost, other_address, other_asked, other_answered, share }
+    Originator { hard_ifname, orig_address, best "?", last_seen_msecs, neigh_address, tq, throughput, tt_ttvn, clients, meshwork "?", share }
+    Gateway { hard_ifindex, hard_ifname, orig_address, best "?", tq, throughput, router, bandwidth_down, bandwidth_up, last_seen_msecs, silent "?", forbidden "?" }
+    McastFlags { all_unsnoopables, want_all_ipv4, want_all_ipv6, want_no_rtr_ipv4, want_no_rtr_ipv6, have_mc_ptype_capa, raw }
+    McastFlagsPriv { bridged, querier_ipv4_exists, querier_ipv6_exists, querier_ipv4_shadowing, querier_ipv6_shadowing, raw }
+    Multicast { mcast_flags, mcast_flags_priv, listeners_unknown "?", multicast_forceflood_enabled, multicast_fanout }
+    McastOriginator { orig_address, mcast_flags }
+    LocalClient { tt_address, tt_crc32, tt_vid, tt_flags, last_seen_msecs }
+    GlobalClient { orig_address, tt_address, tt_ttvn, tt_last_ttvn, tt_crc32, tt_vid, tt_flags, best "?" }
+    DatEntry { last_seen_msecs, dat_cache_ip4address, dat_cache_hwaddress, dat_cache_vid, contested "?" }
+    NdEntry { last_seen_msecs, nd_cache_ip6address, nd_cache_hwaddress, nd_cache_vid, router "?", contested "?" }
+    BlaClaim { bla_address, bla_vid, bla_backbone, bla_crc, bla_own }
+    BlaBackbone { bla_backbone, bla_vid, bla_crc, bla_own, last_seen_msecs, claims, synced, distrusted "?", wait_msecs }
+    ClientFlags { del, roam, wifi, isolated, nopurge, new, pending, temp, raw }
+    Statistics { counters, drops, interfaces, punts_lost }
+    Translation { address, kind, orig_address }
+    EchoView { orig_address, seqno, ttl, ttl_exceeded "?", rtt_usecs, route "?" }
+    ThroughputView { orig_address, elapsed_msecs, bytes, repeated, result, code }
+    EventView { what, at_msecs, hard_ifname, neigh_address, orig_address, tt_address, tt_vid, to_us, table, algo_name, orig_before, bandwidth_down, bandwidth_up, why, ip_address, old_tt_address, replaced, refused, lost, other_address, other_asked, other_answered }
+}
+
+words!(AddressKind, Own { Own "own", Originator "originator", Neighbor "neighbor", Client "client" });
 
 /// A MAC address that is text in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -840,21 +768,4 @@ impl Serialize for Mac {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&self.0)
     }
-}
-
-impl<'de> Deserialize<'de> for Mac {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        text.parse().map_err(D::Error::custom)
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_false(b: &bool) -> bool {
-    !*b
 }

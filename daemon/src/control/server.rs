@@ -1,14 +1,15 @@
 //! The node's side of the control socket.
 
+use super::json::{self, Value};
 use super::protocol::{
     Ask, ConfigView, FORMAT, MAX_ECHO_WAIT_MSECS, MAX_REQUEST, MAX_TEST_MSECS, Mac, Node, Request, Response,
 };
+use super::request::BadRequest;
 use super::socket::ControlSocket;
 use super::view;
 use crate::run::{ControlRequest, NodeSnapshot, RunSetup};
 use mesh_core::sorted::SortedMap;
 use mesh_core::{Echo, Event, LinkId, Meter};
-use serde::Serialize;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,11 +102,10 @@ impl Server {
 
 /// Says that too many ask already, as far as that goes without waiting.
 fn turn_away(stream: &UnixStream) {
-    let response = Response::error(format!("{MAX_ASKERS} others ask already; try again"));
-    if let Ok(mut line) = serde_json::to_vec(&response) {
-        line.push(b'\n');
-        let _ = stream.try_write(&line);
-    }
+    let mut response = Response::error(format!("{MAX_ASKERS} others ask already; try again"));
+    let mut line = json::text(&mut response);
+    line.push(b'\n');
+    let _ = stream.try_write(&line);
 }
 
 impl Desk {
@@ -119,16 +119,14 @@ impl Desk {
         let mut line = Line { to: write, buffer: Vec::new() };
         loop {
             let Some(text) = next_line(&mut read).await? else { return Ok(()) };
-            let request: Request = match serde_json::from_slice(&text) {
+            let request = match Request::from_json(&text) {
                 Ok(request) => request,
-                Err(e) => {
-                    // A number of another version says more than what is wrong with the rest.
-                    let other = serde_json::from_slice::<Version>(&text).ok().filter(|v| v.format != FORMAT);
-                    let error = match other {
-                        Some(v) => wrong_format(v.format),
-                        None => format!("the request is not understood: {e}"),
-                    };
-                    line.error(0, &error).await?;
+                Err(BadRequest::Format(format)) => {
+                    line.error(0, &wrong_format(format)).await?;
+                    continue;
+                }
+                Err(BadRequest::Text(e)) => {
+                    line.error(0, &format!("the request is not understood: {e}")).await?;
                     continue;
                 }
             };
@@ -156,33 +154,33 @@ impl Desk {
         };
         let about = self.about.borrow().clone();
         let setup = &about.setup;
-        line.open(id, Some(&view::node(&s)))?;
+        line.open(id, Some(&view::node(&s)));
         match ask {
-            Ask::Status => line.field("status", &view::status(&s, setup, about.config.clone()))?,
-            Ask::Mesh => line.field("mesh", &view::mesh(&s, setup))?,
-            Ask::Statistics => line.field("statistics", &view::statistics(&s))?,
-            Ask::Interfaces => line.list("interfaces", view::interfaces(&s, setup)).await?,
-            Ask::Neighbors => line.list("neighbors", view::neighbors(&s)).await?,
-            Ask::Gateways => line.list("gateways", view::gateways(&s)).await?,
+            Ask::Status => line.field("status", &mut view::status(&s, setup, about.config.clone())),
+            Ask::Mesh => line.field("mesh", &mut view::mesh(&s, setup)),
+            Ask::Statistics => line.field("statistics", &mut view::statistics(&s)),
+            Ask::Interfaces => line.list("interfaces", &mut each(view::interfaces(&s, setup))).await?,
+            Ask::Neighbors => line.list("neighbors", &mut each(view::neighbors(&s))).await?,
+            Ask::Gateways => line.list("gateways", &mut each(view::gateways(&s))).await?,
             Ask::Multicast => {
-                line.field("multicast", &view::multicast(&s, setup))?;
-                line.list("mcast_flags", view::mcast_flags(&s)).await?;
+                line.field("multicast", &mut view::multicast(&s, setup));
+                line.list("mcast_flags", &mut each(view::mcast_flags(&s))).await?;
             }
-            Ask::Originators => line.list("originators", view::originators(&s)).await?,
+            Ask::Originators => line.list("originators", &mut each(view::originators(&s))).await?,
             Ask::Clients => {
-                line.list("local_clients", view::local_clients(&s)).await?;
-                line.list("global_clients", view::global_clients(&s)).await?;
+                line.list("local_clients", &mut each(view::local_clients(&s))).await?;
+                line.list("global_clients", &mut each(view::global_clients(&s))).await?;
             }
             Ask::Dat => {
-                line.list("dat_cache", view::dat_cache(&s)).await?;
-                line.list("nd_cache", view::nd_cache(&s)).await?;
+                line.list("dat_cache", &mut each(view::dat_cache(&s))).await?;
+                line.list("nd_cache", &mut each(view::nd_cache(&s))).await?;
             }
             Ask::Bla => {
-                line.list("bla_claims", view::bla_claims(&s)).await?;
-                line.list("bla_backbones", view::bla_backbones(&s)).await?;
+                line.list("bla_claims", &mut each(view::bla_claims(&s))).await?;
+                line.list("bla_backbones", &mut each(view::bla_backbones(&s))).await?;
             }
             Ask::Translate { address } => match view::translate(&s, address.0) {
-                Some(translation) => line.field("translation", &translation)?,
+                Some(mut translation) => line.field("translation", &mut translation),
                 None => {
                     line.buffer.clear();
                     return Ok(Err(format!("no node of the mesh and none of its clients has the address {address}")));
@@ -202,9 +200,9 @@ impl Desk {
             return Ok(Err(STOPPING.to_owned()));
         }
         let answer = timeout(wait, answered.recv()).await.ok().flatten();
-        line.open(id, None)?;
+        line.open(id, None);
         if let Some(answer) = answer {
-            line.field("echo", &view::echo(&answer))?;
+            line.field("echo", &mut view::echo(&answer));
         }
         line.close().await.map(Ok)
     }
@@ -242,8 +240,8 @@ impl Desk {
                 }
             };
             let Some(report) = report else { return line.error(id, STOPPING).await };
-            line.open(id, None)?;
-            line.field("throughput", &view::throughput(&report))?;
+            line.open(id, None);
+            line.field("throughput", &mut view::throughput(&report));
             line.close().await?;
             if report.end.is_some() {
                 return Ok(());
@@ -261,7 +259,7 @@ impl Desk {
         let mut names = SortedMap::new();
         if let Ok(s) = self.snapshot().await {
             names = link_names(&s);
-            line.open(id, Some(&view::node(&s)))?;
+            line.open(id, Some(&view::node(&s)));
             line.close().await?;
         }
         let mut byte = [0];
@@ -277,8 +275,8 @@ impl Desk {
                     {
                         names = link_names(&s);
                     }
-                    line.open(id, None)?;
-                    line.field("event", &view::event(&event, |id| names.get(&id).cloned()))?;
+                    line.open(id, None);
+                    line.field("event", &mut view::event(&event, |id| names.get(&id).cloned()));
                     line.close().await?;
                 }
                 _ = read.read(&mut byte) => return Ok(()),
@@ -295,12 +293,6 @@ impl Desk {
             Err(_) => Err("the node is too busy to answer".to_owned()),
         }
     }
-}
-
-/// The one key that every version of a request has.
-#[derive(serde::Deserialize)]
-struct Version {
-    format: u32,
 }
 
 const STOPPING: &str = "the node is stopping";
@@ -355,6 +347,11 @@ async fn next_line(read: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Vec
     }
 }
 
+/// The text of each item of a list, made when its turn comes.
+fn each<T: Value>(items: impl Iterator<Item = T>) -> impl Iterator<Item = Vec<u8>> {
+    items.map(|mut item| json::text(&mut item))
+}
+
 /// One line to the asker, written piece by piece so that a long list never stands in memory as a
 /// whole.
 struct Line {
@@ -364,27 +361,26 @@ struct Line {
 
 impl Line {
     /// Begins a response.
-    fn open(&mut self, id: u64, node: Option<&Node>) -> io::Result<()> {
-        let head = Response { format: FORMAT, id, node: node.cloned(), ..Response::default() };
+    fn open(&mut self, id: u64, node: Option<&Node>) {
+        let mut head = Response { format: FORMAT, id, node: node.cloned(), ..Response::default() };
         self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, &head)?;
+        json::write(&mut head, &mut self.buffer);
         // The closing brace comes with `close`.
         self.buffer.pop();
-        Ok(())
     }
 
-    fn field(&mut self, key: &str, value: &impl Serialize) -> io::Result<()> {
+    fn field(&mut self, key: &str, value: &mut dyn Value) {
         self.buffer.extend_from_slice(format!(",\"{key}\":").as_bytes());
-        Ok(serde_json::to_writer(&mut self.buffer, value)?)
+        json::write(value, &mut self.buffer);
     }
 
-    async fn list<T: Serialize>(&mut self, key: &str, items: impl Iterator<Item = T>) -> io::Result<()> {
+    async fn list(&mut self, key: &str, items: &mut (dyn Iterator<Item = Vec<u8>> + Send)) -> io::Result<()> {
         self.buffer.extend_from_slice(format!(",\"{key}\":[").as_bytes());
         for (i, item) in items.enumerate() {
             if i > 0 {
                 self.buffer.push(b',');
             }
-            serde_json::to_writer(&mut self.buffer, &item)?;
+            self.buffer.extend_from_slice(&item);
             if self.buffer.len() > PIECE {
                 self.flush().await?;
             }
@@ -399,8 +395,8 @@ impl Line {
     }
 
     async fn error(&mut self, id: u64, text: &str) -> io::Result<()> {
-        self.open(id, None)?;
-        self.field("error", &text)?;
+        self.open(id, None);
+        self.field("error", &mut text.to_owned());
         self.close().await
     }
 

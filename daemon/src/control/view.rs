@@ -8,9 +8,9 @@ use super::protocol::{
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
 use mesh_core::snapshot::{DistrustView, MulticastView, Querier};
+use mesh_core::sorted::SortedMap;
 use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, GatewayMode, GatewayNews, LinkId, MeterReport};
 use packet::{MacAddr, Vid};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -333,7 +333,7 @@ pub fn statistics(s: &NodeSnapshot) -> Statistics {
     let mut all = s.mesh.counters.clone();
     all.merge(&s.plane);
     let port =
-        |p: &PortCounters| p.named().map(|(name, n)| (name.to_owned(), n)).into_iter().collect::<BTreeMap<_, _>>();
+        |p: &PortCounters| p.named().map(|(name, n)| (name.to_owned(), n)).into_iter().collect::<SortedMap<_, _>>();
     let host = std::iter::once((s.mesh_name.clone(), port(&s.io.host)));
     Statistics {
         counters: Count::ALL.iter().map(|&c| (c.name().to_owned(), all.count(c))).collect(),

@@ -1,10 +1,9 @@
 //! What the doctor says.
 
-use serde::Serialize;
+use crate::control::json::{objects, words};
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The mesh works; this could be better, or explains a surprise.
     Hint,
@@ -26,14 +25,13 @@ impl Severity {
 }
 
 /// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// A stable name for programs.
     pub code: &'static str,
     /// The interface that it is about; missing where it is about the node or the machine.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
     /// What is wrong, one or two sentences.
     pub text: String,
@@ -41,8 +39,15 @@ pub struct Finding {
     pub advice: String,
 }
 
+words!(Severity, Hint { Hint "hint", Warning "warning", Error "error" });
+
+objects! {
+    Finding { severity, code, interface, text, advice }
+    Report { findings, fine, unseen }
+}
+
 /// Everything the doctor found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,

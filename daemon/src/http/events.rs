@@ -3,9 +3,9 @@
 use super::privacy;
 use super::server::{Stream, send};
 use super::site::Site;
-use crate::control::view;
+use crate::control::{json, view};
+use mesh_core::sorted::SortedMap;
 use mesh_core::{Event, LinkId};
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -18,7 +18,7 @@ pub(super) async fn stream(site: &Site, full: bool, to: &mut Stream) -> io::Resu
     let Some(mut events) = site.subscribe().await else { return Ok(()) };
     // Whoever loses the connection comes back after so many milliseconds.
     send(to, b"retry: 2000\n\n").await?;
-    let mut names: BTreeMap<LinkId, String> = BTreeMap::new();
+    let mut names: SortedMap<LinkId, String> = SortedMap::new();
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut byte = [0];
@@ -30,8 +30,8 @@ pub(super) async fn stream(site: &Site, full: bool, to: &mut Stream) -> io::Resu
                     continue;
                 }
                 let event = view::event(&event, |id| names.get(&id).cloned());
-                let Some(event) = (if full { Some(event) } else { privacy::public(event) }) else { continue };
-                let data = serde_json::to_string(&event)?;
+                let Some(mut event) = (if full { Some(event) } else { privacy::public(event) }) else { continue };
+                let data = String::from_utf8(json::text(&mut event)).unwrap_or_default();
                 send(to, format!("event: {}\ndata: {data}\n\n", event.what).as_bytes()).await?;
             }
             _ = tick.tick() => {

@@ -2,9 +2,9 @@
 
 use super::privacy;
 use super::site::View;
+use crate::control::json::{Value, write};
 use crate::control::protocol::{ConfigView, FORMAT, Mac};
 use crate::control::view;
-use serde::Serialize;
 use serde_json::json;
 
 /// An object in the making.
@@ -15,29 +15,29 @@ pub(super) type Made = serde_json::Result<Vec<u8>>;
 
 impl Json {
     /// An object with what every answer of the control socket begins with.
-    pub(super) fn answer(v: &View<'_>) -> serde_json::Result<Self> {
+    pub(super) fn answer(v: &View<'_>) -> Self {
         let mut json = Self(Vec::with_capacity(1024));
-        json.field("format", &FORMAT)?;
-        json.field("node", &view::node(v.s))?;
-        Ok(json)
+        let mut format = FORMAT;
+        json.field("format", &mut format);
+        json.field("node", &mut view::node(v.s));
+        json
     }
 
-    pub(super) fn field(&mut self, key: &str, value: &impl Serialize) -> serde_json::Result<()> {
+    pub(super) fn field(&mut self, key: &str, value: &mut dyn Value) {
         self.key(key);
-        serde_json::to_writer(&mut self.0, value)
+        write(value, &mut self.0);
     }
 
-    pub(super) fn list<T: Serialize>(&mut self, key: &str, items: impl Iterator<Item = T>) -> serde_json::Result<()> {
+    pub(super) fn list<T: Value>(&mut self, key: &str, items: impl Iterator<Item = T>) {
         self.key(key);
         self.0.push(b'[');
-        for (i, item) in items.enumerate() {
+        for (i, mut item) in items.enumerate() {
             if i > 0 {
                 self.0.push(b',');
             }
-            serde_json::to_writer(&mut self.0, &item)?;
+            write(&mut item, &mut self.0);
         }
         self.0.push(b']');
-        Ok(())
     }
 
     fn key(&mut self, key: &str) {
@@ -60,56 +60,56 @@ pub(super) fn status(v: &View<'_>) -> Made {
         status.config = ConfigView::default();
         status.alarms = status.alarms.into_iter().filter_map(privacy::public).collect();
     }
-    let mut json = Json::answer(v)?;
-    json.field("status", &status)?;
+    let mut json = Json::answer(v);
+    json.field("status", &mut status);
     Ok(json.close())
 }
 
 /// Hard interfaces.
 pub(super) fn links(v: &View<'_>) -> Made {
-    let mut json = Json::answer(v)?;
-    json.list("interfaces", view::interfaces(v.s, &v.about.setup))?;
+    let mut json = Json::answer(v);
+    json.list("interfaces", view::interfaces(v.s, &v.about.setup));
     Ok(json.close())
 }
 
 /// Who is heard directly.
 pub(super) fn neighbors(v: &View<'_>) -> Made {
-    let mut json = Json::answer(v)?;
-    json.list("neighbors", view::neighbors(v.s))?;
+    let mut json = Json::answer(v);
+    json.list("neighbors", view::neighbors(v.s));
     Ok(json.close())
 }
 
 /// Every way to every originator.
 pub(super) fn originators(v: &View<'_>) -> Made {
-    let mut json = Json::answer(v)?;
-    json.list("originators", view::originators(v.s))?;
+    let mut json = Json::answer(v);
+    json.list("originators", view::originators(v.s));
     Ok(json.close())
 }
 
 /// How many clients there are; who they are for those who may know.
 pub(super) fn clients(v: &View<'_>) -> Made {
-    let mut json = Json::answer(v)?;
+    let mut json = Json::answer(v);
     let global = v.s.mesh.global_clients.iter().filter(|c| c.best).count();
-    json.field("count", &json!({ "local": v.s.mesh.local_clients.len(), "global": global }))?;
+    json.field("count", &mut json!({ "local": v.s.mesh.local_clients.len(), "global": global }));
     let nodes = v.s.mesh.originators.iter().filter(|o| o.clients > 0);
-    json.list("nodes", nodes.map(|o| json!({ "orig_address": Mac(o.addr), "clients": o.clients })))?;
+    json.list("nodes", nodes.map(|o| json!({ "orig_address": Mac(o.addr), "clients": o.clients })));
     if v.full {
-        json.list("local_clients", view::local_clients(v.s))?;
-        json.list("global_clients", view::global_clients(v.s))?;
+        json.list("local_clients", view::local_clients(v.s));
+        json.list("global_clients", view::global_clients(v.s));
     }
     Ok(json.close())
 }
 
 /// Who offers Internet.
 pub(super) fn gateways(v: &View<'_>) -> Made {
-    let mut json = Json::answer(v)?;
-    json.list("gateways", view::gateways(v.s))?;
+    let mut json = Json::answer(v);
+    json.list("gateways", view::gateways(v.s));
     Ok(json.close())
 }
 
 /// Counters.
 pub(super) fn statistics(v: &View<'_>) -> Made {
-    let mut json = Json::answer(v)?;
-    json.field("statistics", &view::statistics(v.s))?;
+    let mut json = Json::answer(v);
+    json.field("statistics", &mut view::statistics(v.s));
     Ok(json.close())
 }

@@ -13,7 +13,6 @@ use mesh_core::{
 use packet::{MacAddr, Vid};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -195,7 +194,7 @@ enum Told {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Heard {
     bridged: bool,
-    groups: BTreeSet<IpAddr>,
+    groups: Vec<IpAddr>,
     addresses: Vec<String>,
     /// Number of the [`Querier`], and whether there is a router.
     ipv4: (u8, bool),
@@ -612,7 +611,7 @@ impl Heard {
         let version = |v: Version| (v.querier as u8, v.router);
         Self {
             bridged: l.bridged,
-            groups: l.groups.clone(),
+            groups: l.groups.iter().copied().collect(),
             addresses: l.addresses.iter().map(MacAddr::to_string).collect(),
             ipv4: version(l.ipv4),
             ipv6: version(l.ipv6),
@@ -627,7 +626,7 @@ impl Heard {
         };
         Ok(Listeners {
             bridged: self.bridged,
-            groups: self.groups.clone(),
+            groups: self.groups.iter().copied().collect(),
             addresses: self.addresses.iter().map(|a| mac(a)).collect::<Result<_, _>>()?,
             ipv4: version(self.ipv4)?,
             ipv6: version(self.ipv6)?,
