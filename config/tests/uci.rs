@@ -2,10 +2,9 @@
 
 use config::uci::{Files, load, meshes};
 use config::{Config, Overrides, keys};
-use std::collections::BTreeMap;
 
 fn from(meshwork: &str, network: &str, mesh: &str) -> (Config, Vec<String>) {
-    let files = Files { meshwork, network, devices: BTreeMap::new() };
+    let files = Files { meshwork, network, devices: Vec::new() };
     let (config, complaints) = load(&files, mesh, &Overrides::default());
     (config, complaints.iter().map(ToString::to_string).collect())
 }
@@ -185,7 +184,7 @@ fn several_meshes_side_by_side() {
         config link\n option mesh a\n option interface eth1\nconfig link\n option mesh b\n option interface eth2\n\
         config gateway\n option mesh b\n option mode client\n";
     let network = "config interface 'd'\n option proto meshwork\nconfig interface x\n option proto meshwork_hardif\n option master a\n option device eth3\n";
-    let files = Files { meshwork, network, devices: BTreeMap::new() };
+    let files = Files { meshwork, network, devices: Vec::new() };
     assert_eq!(meshes(&files), ["a", "b", "d"]);
     let links = |mesh: &str| -> Vec<String> {
         let (config, complaints) = load(&files, mesh, &Overrides::default());
@@ -202,7 +201,7 @@ fn several_meshes_side_by_side() {
 fn a_radio_is_a_hard_interface_once_netifd_has_its_device() {
     let network = "config interface 'bat0'\n option proto meshwork\nconfig interface 'mesh5'\n option proto meshwork_hardif\n option master bat0\n option hop_penalty 4\n";
     assert_eq!(from("", network, "bat0").0.links.len(), 0);
-    let devices = BTreeMap::from([("mesh5".to_owned(), "phy1-mesh0".to_owned())]);
+    let devices = vec![("mesh5".to_owned(), "phy1-mesh0".to_owned())];
     let (config, complaints) = load(&Files { meshwork: "", network, devices }, "bat0", &Overrides::default());
     assert_eq!(complaints, []);
     assert_eq!((&*config.links[0].interface, config.links[0].hop_penalty), ("phy1-mesh0", 4));

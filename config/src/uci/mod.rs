@@ -19,7 +19,6 @@ use crate::checked::{Config, Overrides};
 use crate::error::{Place, Problem};
 use crate::keys;
 use crate::raw::Table;
-use std::collections::BTreeMap;
 
 /// Protocol of a mesh interface in `/etc/config/network`.
 pub const PROTO: &str = "meshwork";
@@ -35,8 +34,8 @@ pub struct Files<'t> {
     pub meshwork: &'t str,
     /// Text of `/etc/config/network`.
     pub network: &'t str,
-    /// Devices that netifd has for its interfaces; a radio's is known to nobody else.
-    pub devices: BTreeMap<String, String>,
+    /// Interfaces of netifd, each with the device that it has; a radio's is known to nobody else.
+    pub devices: Vec<(String, String)>,
 }
 
 /// What is wrong with one option, in the words of `uci show`.

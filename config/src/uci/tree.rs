@@ -6,11 +6,29 @@ use crate::check::truth;
 use crate::error::{Place, Problem};
 use crate::raw::{Setting, Spanned, Table};
 use crate::{keys, suggest};
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A table in the making.
 pub(super) type Entries = Vec<(Spanned<String>, Spanned<Setting>)>;
+
+/// What belongs to each of a few names.
+struct Named<T>(Vec<(&'static str, T)>);
+
+impl<T: Default> Named<T> {
+    /// What belongs to a name, empty at first.
+    fn of(&mut self, name: &'static str) -> &mut T {
+        let at = self.0.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            self.0.push((name, T::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+
+    fn sorted(mut self) -> Vec<(&'static str, T)> {
+        self.0.sort_unstable_by_key(|(name, _)| *name);
+        self.0
+    }
+}
 
 /// Both files, taken apart. Places in the second one count on from the end of the first, so that one number tells
 /// the file as well.
@@ -19,7 +37,7 @@ pub(super) struct Sources<'t> {
     meshwork: Vec<Section>,
     network: Vec<Section>,
     slips: Vec<Slip>,
-    devices: &'t BTreeMap<String, String>,
+    devices: &'t [(String, String)],
 }
 
 impl<'t> Sources<'t> {
@@ -65,8 +83,8 @@ impl<'t> Sources<'t> {
 
     /// The tree of one mesh, and what is wrong before anybody looked at a value.
     pub(super) fn tree(&self, mesh: &str) -> (Table, Vec<Problem>) {
-        let mut tables: BTreeMap<&'static str, Entries> = BTreeMap::new();
-        let mut lists: BTreeMap<&'static str, Vec<Spanned<Setting>>> = BTreeMap::new();
+        let mut tables: Named<Entries> = Named(Vec::new());
+        let mut lists: Named<Vec<Spanned<Setting>>> = Named(Vec::new());
         let mut problems: Vec<Problem> = self
             .slips
             .iter()
@@ -93,7 +111,7 @@ impl<'t> Sources<'t> {
             if table == "http" && off(section) {
                 let entry =
                     (spanned(&section.kind, "listen".to_owned()), spanned(&section.kind, Setting::List(Vec::new())));
-                join(tables.entry(table).or_default(), vec![entry], table, &mut problems);
+                join(tables.of(table), vec![entry], table, &mut problems);
                 continue;
             }
             let of = if table == "mesh" { mesh_name(section) } else { section.get("mesh").map(|w| w.text.clone()) };
@@ -105,9 +123,9 @@ impl<'t> Sources<'t> {
                 entries.insert(0, named(section, mesh));
             }
             if matches!(table, "link" | "radio") {
-                lists.entry(table).or_default().push(spanned(&section.kind, Setting::Table(Table(entries))));
+                lists.of(table).push(spanned(&section.kind, Setting::Table(Table(entries))));
             } else {
-                join(tables.entry(table).or_default(), entries, table, &mut problems);
+                join(tables.of(table), entries, table, &mut problems);
             }
         }
         for section in self.network.iter().filter(|s| !off(s)) {
@@ -117,17 +135,21 @@ impl<'t> Sources<'t> {
                         if table == "mesh" {
                             entries.insert(0, named(section, mesh));
                         }
-                        join(tables.entry(table).or_default(), entries, table, &mut problems);
+                        join(tables.of(table), entries, table, &mut problems);
                     }
                 }
                 Some(PROTO_HARDIF) if section.get("master").is_some_and(|m| m.text == mesh) => {
                     let name = section.name.as_ref().map_or("", |n| &n.text);
-                    let (link, rest) = network::hardif(section, self.devices.get(name), &mut problems);
+                    let (link, rest) = network::hardif(
+                        section,
+                        self.devices.iter().find(|(of, _)| of == name).map(|(_, device)| device),
+                        &mut problems,
+                    );
                     // A radio that netifd has not brought up has no device yet: it comes with the next reload.
                     if let Some(link) = link {
-                        lists.entry("link").or_default().push(spanned(&section.kind, Setting::Table(Table(link))));
+                        lists.of("link").push(spanned(&section.kind, Setting::Table(Table(link))));
                     }
-                    let mesh = tables.entry("mesh").or_default();
+                    let mesh = tables.of("mesh");
                     for entry in rest {
                         // The same for all hard interfaces of ours: the first one holds.
                         if !mesh.iter().any(|(key, _)| key.get_ref() == entry.0.get_ref()) {
@@ -146,12 +168,12 @@ impl<'t> Sources<'t> {
                 _ => {}
             }
         }
-        isolate(tables.entry("mesh").or_default(), isolated);
+        isolate(tables.of("mesh"), isolated);
         let mut whole: Entries = Vec::new();
-        for (name, entries) in tables {
+        for (name, entries) in tables.sorted() {
             whole.push((bare(name.to_owned()), bare(Setting::Table(Table(entries)))));
         }
-        for (name, items) in lists {
+        for (name, items) in lists.sorted() {
             whole.push((bare(name.to_owned()), bare(Setting::List(items))));
         }
         (Table(whole), problems)

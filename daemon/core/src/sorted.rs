@@ -440,6 +440,12 @@ impl<K: Ord> SortedSet<K> {
         self.0.get(from..to).unwrap_or_default().iter()
     }
 
+    /// It has no member of `other`.
+    #[must_use]
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        !self.0.iter().any(|k| other.contains(k))
+    }
+
     /// The members that `other` does not have, in order.
     pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a K> {
         self.0.iter().filter(|k| !other.contains(*k))
@@ -554,6 +560,7 @@ mod tests {
                 assert_eq!((sorted.first(), sorted.last()), (tree.first(), tree.last()));
             }
             let other: SortedSet<u8> = (0..10).collect();
+            assert_eq!(sorted.is_disjoint(&other), tree.iter().all(|k| *k >= 10));
             assert!(sorted.difference(&other).eq(tree.iter().filter(|k| **k >= 10)));
         }
     }

@@ -4,7 +4,6 @@ use crate::args::Args;
 use crate::args::UsageError;
 use config::uci::{self, Files};
 use config::{Config, DEFAULT_FILE, LoadError, Overrides};
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -131,8 +130,8 @@ impl Uci {
         }
     }
 
-    fn devices(&self) -> BTreeMap<String, String> {
-        let Ok(entries) = std::fs::read_dir(&self.devices) else { return BTreeMap::new() };
+    fn devices(&self) -> Vec<(String, String)> {
+        let Ok(entries) = std::fs::read_dir(&self.devices) else { return Vec::new() };
         entries
             .filter_map(Result::ok)
             .filter_map(|entry| {

@@ -1,10 +1,10 @@
 //! Where to listen: addresses come and go with their interfaces.
 
 use config::Listen;
+use mesh_core::sorted::SortedMap;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::task::{Context, Poll};
@@ -19,7 +19,7 @@ const BACKLOG: i32 = 16;
 /// Open listeners, by address.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    open: BTreeMap<SocketAddr, TcpListener>,
+    open: SortedMap<SocketAddr, TcpListener>,
     /// What was refused, so that it is said once.
     refused: Vec<SocketAddr>,
 }

@@ -10,7 +10,7 @@ use crate::control::protocol::AddressKind;
 use crate::control::view;
 use crate::run::{ControlRequest, NodeSnapshot};
 use mesh_core::Event;
-use std::collections::BTreeMap;
+use mesh_core::sorted::SortedMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ pub(super) struct Site {
 struct Shelf {
     picture: Option<(Instant, Arc<NodeSnapshot>)>,
     /// By place in [`ROUTES`] and by what the asker may see.
-    made: BTreeMap<(usize, bool), Arc<Bytes>>,
+    made: SortedMap<(usize, bool), Arc<Bytes>>,
 }
 
 impl Site {

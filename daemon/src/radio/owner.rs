@@ -3,7 +3,7 @@
 //! There is no one place to ask. Each of the usual programs leaves a trace of its own: a file in
 //! `/run`, a socket named after the interface, its command line.
 
-use std::collections::BTreeSet;
+use mesh_core::sorted::SortedSet;
 use std::fs;
 use std::path::Path;
 
@@ -106,10 +106,10 @@ fn programs(root: &Path) -> impl Iterator<Item = Vec<String>> {
 }
 
 /// Numbers of the netlink sockets in the namespace of a process. `None` where they cannot be read.
-fn netlink_sockets(process: &Path) -> Option<BTreeSet<u64>> {
+fn netlink_sockets(process: &Path) -> Option<SortedSet<u64>> {
     let text = fs::read_to_string(process.join("net/netlink")).ok()?;
     let inodes = text.lines().skip(1).filter_map(|line| line.split_whitespace().last()?.parse().ok());
-    Some(inodes.filter(|inode| *inode != 0).collect()).filter(|all: &BTreeSet<u64>| !all.is_empty())
+    Some(inodes.filter(|inode| *inode != 0).collect()).filter(|all: &SortedSet<u64>| !all.is_empty())
 }
 
 #[cfg(test)]

@@ -12,3 +12,5 @@ pub mod netlink;
 pub mod packet;
 pub mod ready;
 pub mod tun;
+#[cfg(no_unwinder)]
+mod unwind;

@@ -1,8 +1,9 @@
 //! What the running node says of itself, asked with a short patience: it may be broken.
 
 use super::Machine;
+use crate::control::json;
 use crate::control::protocol::{Ask, FORMAT, Request, Response};
-use std::collections::BTreeMap;
+use mesh_core::sorted::SortedMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,14 @@ fn ask(socket: &Path, ask: Ask) -> Option<Response> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
-    let mut line = serde_json::to_vec(&Request { format: FORMAT, id: 0, ask }).ok()?;
+    let mut line = Request { format: FORMAT, id: 0, ask }.to_json();
     line.push(b'\n');
     stream.write_all(&line).ok()?;
     let mut answer = Vec::new();
     BufReader::new(stream).read_until(b'\n', &mut answer).ok()?;
-    serde_json::from_slice(&answer).ok()
+    let mut response = Response::default();
+    json::read(&mut response, &serde_json::from_slice(&answer).ok()?).ok()?;
+    Some(response)
 }
 
 /// Whether the nodes of this machine run, and whether one of them sees a neighbour.
@@ -75,7 +78,7 @@ pub fn place(machine: &Machine) -> ([u8; 6], Role) {
 
 /// The table of ways, with originator addresses in place of the neighbours' interfaces.
 fn ways(neighbors: &Response, originators: &Response) -> Vec<Way> {
-    let known: BTreeMap<[u8; 6], [u8; 6]> = neighbors
+    let known: SortedMap<[u8; 6], [u8; 6]> = neighbors
         .neighbors
         .iter()
         .flatten()
