@@ -48,6 +48,7 @@ pub enum Id {
     Events,
     Scan,
     Join,
+    Setup,
     Home,
     Doctor,
     Explain,
@@ -673,6 +674,34 @@ const COMMANDS: &[Command] = &[
             ],
             CONFIG_FILE,
             CONNECT,
+            COMMON,
+        ],
+        ..NONE
+    },
+    Command {
+        id: Id::Setup,
+        name: "setup",
+        summary: "which mesh a fresh router is to be in, and why not another",
+        about: "Listens on all radios and decides: the mesh that the community file names is joined where it is heard and \
+                founded where it is not; without such a file those in reach are offered, and where there are none, one is \
+                founded. Two of the same name melt together when they meet. Changes nothing: on OpenWrt \
+                /usr/lib/meshwork/setup acts on it, elsewhere \"meshwork join\". What keeps a mesh from being joined is \
+                named: channel, key, version, algorithm, country, wpad or radio.",
+        operands: &[Operand {
+            name: "NAME",
+            help: "the mesh to be in, by its mesh id, whatever the file names",
+            optional: true,
+            value: Value::Any,
+        }],
+        flags: &[
+            &[
+                value("community", None, "FILE", "the community file")
+                    .default(config::COMMUNITY_FILE)
+                    .offers(Value::File),
+                switch("json", Some('j'), "print one line of JSON instead"),
+                switch("shell", None, "print the decision for a shell, with the passphrase"),
+            ],
+            SEARCH,
             COMMON,
         ],
         ..NONE

@@ -17,6 +17,7 @@ pub mod names;
 mod node;
 mod resolve;
 mod scan;
+mod setup;
 mod source;
 pub mod status;
 pub mod table;
@@ -111,6 +112,7 @@ fn dispatch(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::ConfigCheck => config_check(args, out),
         Id::ImportUci => import_uci::run(args, out),
         Id::Scan => scan::run(args, out),
+        Id::Setup => setup::run(args, out),
         Id::Upgrade
         | Id::UpgradeCheck
         | Id::UpgradeApply

@@ -110,7 +110,7 @@ fn to_json(found: &Discovery) -> Value {
     json!({ "format": FORMAT, "meshes": meshes, "notes": found.notes })
 }
 
-fn mesh_json(mesh: &Found) -> Value {
+pub(super) fn mesh_json(mesh: &Found) -> Value {
     let mut algorithms = Vec::new();
     if mesh.heard.iv {
         algorithms.push("BATMAN_IV");

@@ -190,7 +190,7 @@ impl Home {
         };
         match wake {
             Wake::Arp(frame) => self.hear(&frame).await?,
-            Wake::Node(bytes, from) => self.from_node(&bytes, from, local).await,
+            Wake::Node(bytes, from) => self.node_said(&bytes, from, local).await,
             Wake::Dns(bytes, from) => self.asked(&bytes, from, local).await,
             Wake::Look => self.look().await,
             Wake::Time => {}
@@ -268,7 +268,7 @@ impl Home {
         self.waiting.push_back(Waiting { id, name: ask.name, question: bytes.to_vec(), from, until });
     }
 
-    async fn from_node(&mut self, bytes: &[u8], from: SocketAddr, local: &UdpSocket) {
+    async fn node_said(&mut self, bytes: &[u8], from: SocketAddr, local: &UdpSocket) {
         // Only who is on the link itself has such an address.
         if !matches!(from.ip(), IpAddr::V6(a) if a.is_unicast_link_local()) {
             return;

@@ -369,7 +369,7 @@ impl Found {
 }
 
 /// True if a program is in the path.
-fn installed(program: &str) -> bool {
+pub fn installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(usual).any(|dir| dir.join(program).is_file())
