@@ -14,7 +14,7 @@ use flate2::read::{DeflateDecoder, GzDecoder};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    adb::{Adb, Object},
+    adb::{Adb, Object, Value},
     apk,
     archive::gzip,
     openwrt::Hex,
@@ -26,7 +26,11 @@ use crate::{
 const SLOT_NAME: usize = 1;
 const SLOT_VERSION: usize = 2;
 const SLOT_ID: usize = 3;
+const SLOT_ARCH: usize = 5;
 const SLOT_FILE_SIZE: usize = 13;
+
+/// How our files are called, in apk's words: the index says so, as apk would look for names without architecture.
+const FILE_NAME: &str = "${name}-${version}_${arch}.apk";
 
 /// A file of an index: its name and its content.
 pub type Part = (&'static str, Vec<u8>);
@@ -80,27 +84,40 @@ fn member(archive: &[u8], wanted: &str) -> Result<Vec<u8>> {
 /// `packages.adb` for all .apk files in `folder`, signed where there is a key.
 ///
 /// # Errors
-/// There is none, or one that cannot be read.
+/// There is none, one that cannot be read, or one that has another name than `NAME-VERSION_ARCH.apk`.
 pub fn apk(folder: &Path, description: &str, key: Option<&Key>) -> Result<Vec<Part>> {
     let mut adb = Adb::new();
     let mut all = Vec::new();
     for path in packages(folder, "apk")? {
         let bytes = fs::read(&path).with_context(|| format!("{}", path.display()))?;
         let entry = entry(&mut adb, &bytes).with_context(|| format!("{} is no package for apk", path.display()))?;
+        let wanted = entry.0.file_name();
+        ensure!(path.ends_with(&wanted), "{}: call it {wanted}, or apk does not find it", path.display());
         all.push(entry);
     }
-    // apk looks names up by halves.
     all.sort_by(|a, b| a.0.cmp(&b.0));
     let all: Vec<_> = all.into_iter().map(|(_, value)| value).collect();
     let description = adb.text(description);
     let all = adb.array(&all);
-    let root = adb.object(&[description, all]);
+    let names = adb.text(FILE_NAME);
+    let root = adb.object(&[description, all, names]);
     let payload = adb.finish(root);
     Ok(vec![("packages.adb", apk::compress(&apk::container(*b"indx", &payload, key, &[])?)?)])
 }
 
-/// What an index says of a package, and what it is sorted by.
-fn entry(adb: &mut Adb, file: &[u8]) -> Result<((Vec<u8>, Vec<u8>), crate::adb::Value)> {
+/// Name, version and architecture of a package. apk looks names up by halves, so an index is sorted.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Id([String; 3]);
+
+impl Id {
+    fn file_name(&self) -> String {
+        let Self([name, version, arch]) = self;
+        format!("{name}-{version}_{arch}.apk")
+    }
+}
+
+/// What an index says of a package, and who that is.
+fn entry(adb: &mut Adb, file: &[u8]) -> Result<(Id, Value)> {
     let mut plain = Vec::new();
     match file.split_first_chunk::<4>() {
         Some((b"ADBd", rest)) => DeflateDecoder::new(rest).read_to_end(&mut plain)?,
@@ -113,8 +130,9 @@ fn entry(adb: &mut Adb, file: &[u8]) -> Result<((Vec<u8>, Vec<u8>), crate::adb::
     let payload = plain.get(12..8 + (head & 0x3fff_ffff) as usize).context("it is cut short")?;
     let root = Object::root(payload).context("it is damaged")?;
     let info = root.object(1).context("it has no description")?;
-    let name = |slot| info.blob(slot).map(<[u8]>::to_vec).context("it has no name and version");
-    let key = (name(SLOT_NAME)?, name(SLOT_VERSION)?);
+    let word = |slot| info.blob(slot).and_then(|b| str::from_utf8(b).ok()).unwrap_or_default().to_owned();
+    let id = Id([word(SLOT_NAME), word(SLOT_VERSION), word(SLOT_ARCH)]);
+    ensure!(id.0.iter().all(|w| !w.is_empty()), "it has no name, version and architecture");
     let mut slots = Vec::new();
     for slot in 1..=info.slots().max(SLOT_FILE_SIZE) {
         slots.push(match slot {
@@ -123,7 +141,7 @@ fn entry(adb: &mut Adb, file: &[u8]) -> Result<((Vec<u8>, Vec<u8>), crate::adb::
             _ => info.copy(slot, adb).context("it is damaged")?,
         });
     }
-    Ok((key, adb.object(&slots)))
+    Ok((id, adb.object(&slots)))
 }
 
 /// Packages in a folder, sorted by name.
@@ -191,10 +209,14 @@ mod tests {
     fn an_index_for_apk() {
         let dir = folder("apk");
         for name in ["b", "a"] {
-            fs::write(dir.join(format!("{name}.apk")), crate::apk::write(&demo(name), None).unwrap()).unwrap();
+            fs::write(dir.join(format!("{name}-1.0-r1_noarch.apk")), crate::apk::write(&demo(name), None).unwrap())
+                .unwrap();
         }
-        let size = fs::metadata(dir.join("a.apk")).unwrap().len();
+        let size = fs::metadata(dir.join("a-1.0-r1_noarch.apk")).unwrap().len();
         let parts = apk(&dir, "mine", None).unwrap();
+        fs::rename(dir.join("b-1.0-r1_noarch.apk"), dir.join("b.apk")).unwrap();
+        let error = apk(&dir, "mine", None).unwrap_err().to_string();
+        assert!(error.contains("call it b-1.0-r1_noarch.apk"), "{error}");
         fs::remove_dir_all(&dir).unwrap();
         let mut plain = Vec::new();
         DeflateDecoder::new(&parts[0].1[4..]).read_to_end(&mut plain).unwrap();
