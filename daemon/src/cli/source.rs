@@ -80,7 +80,7 @@ impl Source {
                 let file = file.as_deref().or_else(|| usual.exists().then_some(usual))?;
                 Some(file.display().to_string())
             }
-            From::Uci(uci) => Some(format!("mesh {} of {}/meshwork and network", uci.mesh, uci.dir.display())),
+            From::Uci(uci) => Some(format!("mesh {} of OpenWrt's files meshwork and network", uci.mesh)),
         }
     }
 

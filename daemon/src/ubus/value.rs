@@ -252,6 +252,19 @@ mod tests {
         assert!(page(4, usize::MAX).starts_with("all:1=[\":5=00000005\"]"));
     }
 
+    /// ubus cuts off whoever sends more than 1 MiB.
+    #[test]
+    fn the_largest_part_fits_a_message() {
+        let way = r#"{"hard_ifname":"fifteen-letters","orig_address":"02:00:00:00:00:05","best":true,
+            "last_seen_msecs":4294967296,"neigh_address":"02:00:00:00:00:05","throughput":4294967296,"tt_ttvn":255,
+            "clients":4294967296,"meshwork":true,"share":16}"#;
+        let json = format!("{{\"originators\":[{}]}}", vec![way; 2 * Page::MOST].join(","));
+        let mut out = Blob::default();
+        table(json.as_bytes(), &mut out, Page { offset: 0, limit: Page::MOST }).unwrap();
+        let bytes = out.len();
+        assert!((200_000..500_000).contains(&bytes), "{bytes} bytes");
+    }
+
     #[test]
     fn what_is_no_json_is_nothing() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(40), "]".repeat(40));

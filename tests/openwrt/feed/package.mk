@@ -5,9 +5,7 @@ install:
 	$(call Package/$(1)/install,$$(DEST))
 endef
 
-print-%:
-	@echo '$($*)'
-
-define field
-$(strip $(patsubst $(1):=%,%,$(filter $(1):=%,$(Package/$(PKG_NAME)))))
-endef
+.PHONY: print
+print:
+	$(info $($(NAME)))
+	@:

@@ -3,5 +3,7 @@
 install:
 	@mkdir -p $(DEST)/www && cp -r htdocs/. $(DEST)/www/ && cp -r root/. $(DEST)/
 
-print-%:
-	@echo '$($*)'
+.PHONY: print
+print:
+	$(info $($(NAME)))
+	@:
