@@ -119,6 +119,13 @@ impl<'a> Checker<'a> {
                 .duration("elp_interval", Duration::from_millis(20)..=Duration::from_secs(60))
                 .unwrap_or(d.elp_interval),
             extensions: s.flag("extensions").unwrap_or(d.extensions),
+            publish: s.flag("publish").unwrap_or(d.publish),
+            node_name: s.read("node_name", "a name of 1 to 24 bytes without blanks or control characters", |v| {
+                let good = |w: &String| {
+                    (1..=24).contains(&w.len()) && !w.contains(|c: char| c.is_control() || c.is_whitespace())
+                };
+                word(v).filter(good)
+            }),
             verify_forwarding: s.flag("verify_forwarding").unwrap_or(d.verify_forwarding),
             bonding: s.flag("bonding").unwrap_or(d.bonding),
             ap_isolation: s.flag("ap_isolation").unwrap_or(d.ap_isolation),

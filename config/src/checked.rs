@@ -70,6 +70,10 @@ pub struct Mesh {
     pub elp_interval: Duration,
     /// Speak with other Meshwork nodes about what kernel nodes do not understand.
     pub extensions: bool,
+    /// Tell all Meshwork nodes name, version and neighbours.
+    pub publish: bool,
+    /// Name of the node for them, `None` for that of the machine.
+    pub node_name: Option<String>,
     /// Find neighbours that announce ways and do not forward.
     pub verify_forwarding: bool,
     /// Use links that are about as good as the best one in turn.

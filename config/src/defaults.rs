@@ -27,6 +27,8 @@ impl Default for Mesh {
             algorithm: Algorithm::Auto,
             elp_interval: Duration::from_millis(500),
             extensions: true,
+            publish: true,
+            node_name: None,
             verify_forwarding: true,
             bonding: false,
             ap_isolation: false,

@@ -138,7 +138,7 @@ mod tests {
         let new = parse(
             "[mesh]\nname = \"bat0\"\nmac = \"02:00:00:00:00:01\"\nmtu = 1400\nup = false\nhop_penalty = 15\n\
              orig_interval = \"5s\"\naggregation = false\nfragmentation = false\nfast_start = false\n\
-             bridge_loop_avoidance = false\nwifi_clients = true\nmulticast_forceflood = true\nmulticast_fanout = 4\ndistributed_arp_table = false\nalgorithm = \"V\"\nelp_interval = \"1s\"\nextensions = false\nverify_forwarding = false\nbonding = true\nap_isolation = true\nap_isolation_vlans = [0, 10]\nisolated_clients = true\nprotected_clients = [\"02:00:00:00:00:07\"]\nthroughput_meter = false\nstate_dir = \"\"\n[[link]]\ninterface = \"c\"\n[gateway]\nmode = \"server\"\n\
+             bridge_loop_avoidance = false\nwifi_clients = true\nmulticast_forceflood = true\nmulticast_fanout = 4\ndistributed_arp_table = false\nalgorithm = \"V\"\nelp_interval = \"1s\"\nextensions = false\npublish = false\nnode_name = \"roof\"\nverify_forwarding = false\nbonding = true\nap_isolation = true\nap_isolation_vlans = [0, 10]\nisolated_clients = true\nprotected_clients = [\"02:00:00:00:00:07\"]\nthroughput_meter = false\nstate_dir = \"\"\n[[link]]\ninterface = \"c\"\n[gateway]\nmode = \"server\"\n\
              download = \"1Mbit\"\nupload = \"1Mbit\"\nclass = 3\nadvantage = \"1Mbit\"\n\
              allowed = [\"02:00:00:00:00:05\"]\nplausible = \"1Gbit\"\nrouter_advertisements = false\nguard = true\n\
              check = [\"ping:9.9.9.9\", \"dns:9.9.9.9\"]\ncheck_interval = \"1s\"\ncheck_needed = 2\ncheck_rounds = 1\n\

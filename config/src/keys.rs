@@ -192,6 +192,21 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "mesh",
+        "publish",
+        "true or false",
+        |c| Some(c.mesh.publish.to_string()),
+        "Tell all Meshwork nodes name, version and direct neighbours, so that each can show the whole mesh. Nothing of \
+         clients. Needs extensions.",
+    ),
+    node(
+        "mesh",
+        "node_name",
+        "name of 1 to 24 bytes",
+        |c| c.mesh.node_name.as_deref().map(quoted),
+        "What others call this node. Without it the name of the machine.",
+    ),
+    node(
+        "mesh",
         "verify_forwarding",
         "true or false",
         |c| Some(c.mesh.verify_forwarding.to_string()),

@@ -36,7 +36,7 @@ fn as_uci(text: &str) -> String {
 #[test]
 fn every_setting_means_the_same_in_both_languages() {
     let odd = "[mesh]\nname = \"bat7\"\nmac = \"02:00:00:00:00:07\"\nmtu = 1400\nhop_penalty = 3\norig_interval = \"5s\"\n\
-        aggregation = false\nalgorithm = \"V\"\nmulticast_fanout = 3\nap_isolation = true\n\
+        aggregation = false\nalgorithm = \"V\"\nnode_name = \"roof\"\nmulticast_fanout = 3\nap_isolation = true\n\
         [[link]]\ninterface = \"eth1\"\nhop_penalty = 9\nthroughput = \"54Mbit\"\nmeasure = false\nbroadcast_copies = 2\nwifi = true\nio = \"portable\"\n\
         [[link]]\ninterface = \"eth2\"\n\
         [[radio]]\ninterface = \"m0\"\nmesh_id = \"town\"\nchannel = 36\nwidth = 80\ncountry = \"DE\"\n\

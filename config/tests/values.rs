@@ -102,6 +102,7 @@ protected_clients = ["02:00:00:00:00:07"]
 multicast_forceflood = true
 multicast_fanout = 4
 algorithm = "IV"
+node_name = "roof"
 state_dir = ""
 
 [[link]]
@@ -204,6 +205,8 @@ multicast_fanout = 16
 algorithm = \"auto\"
 elp_interval = \"500ms\"
 extensions = true
+publish = true
+# node_name: chosen by the node
 verify_forwarding = true
 bonding = false
 ap_isolation = false

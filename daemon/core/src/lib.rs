@@ -28,6 +28,7 @@ pub(crate) mod client;
 pub mod config;
 pub mod counters;
 pub(crate) mod dat;
+pub mod facts;
 pub mod fib;
 pub(crate) mod flood;
 pub mod fragment;

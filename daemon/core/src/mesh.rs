@@ -71,6 +71,7 @@ pub struct Mesh {
     pub(crate) auto: Auto,
     /// What we say of ourselves to Meshwork nodes.
     pub(crate) introduced: Introduced,
+    pub(crate) facts: crate::facts::Schedule,
     /// Own OGMs of B.A.T.M.A.N. V.
     pub(crate) v: v::State,
     pub(crate) local: Local,
@@ -123,6 +124,7 @@ impl Mesh {
                 Choice::Auto => first.algorithm.unwrap_or(Algorithm::V),
             },
             introduced: Introduced::new(),
+            facts: crate::facts::Schedule::new(),
             auto: Auto::new(config.algorithm, first.algorithm.is_some(), now),
             v: v::State { seqno: first.ogm, next_ogm: now + config.orig_interval },
             started: now,

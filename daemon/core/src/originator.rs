@@ -63,6 +63,8 @@ pub(crate) struct Originator {
     pub(crate) features: Features,
     /// When it last said that it runs Meshwork.
     pub(crate) meshwork_at: Instant,
+    /// What it told of itself besides.
+    pub(crate) facts: Option<alloc::boxed::Box<crate::facts::Known>>,
 }
 
 /// What an originator says of itself in the containers of its OGMs.
@@ -229,6 +231,7 @@ impl Originator {
             v: Vec::new(),
             features: Features::default(),
             meshwork_at: now,
+            facts: None,
         }
     }
 

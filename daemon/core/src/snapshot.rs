@@ -131,6 +131,8 @@ pub struct NeighborView {
     pub elp_interval: Duration,
     /// It runs Meshwork.
     pub meshwork: bool,
+    /// It was left because it fell silent, and was not heard since.
+    pub dead: bool,
     /// Originators that frames do not reach through it.
     pub distrust: Vec<DistrustView>,
 }
@@ -173,6 +175,8 @@ pub struct OriginatorView {
     pub multicast: Option<u8>,
     /// It runs Meshwork.
     pub meshwork: bool,
+    /// What it told of itself last, and how long ago.
+    pub facts: Option<(crate::facts::Known, Duration)>,
 }
 
 /// One neighbour that leads to an originator.

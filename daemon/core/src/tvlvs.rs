@@ -17,6 +17,9 @@ const EVERY: u8 = 16;
 /// A node that did not send it for so long does not run Meshwork any more.
 const FORGET: Duration = Duration::from_secs(90);
 
+/// Facts leave at least so many bytes to the translation table.
+const TT_ROOM: usize = 256;
+
 /// What we last said of ourselves in our own container.
 #[derive(Debug, Default)]
 pub(crate) struct Introduced {
@@ -55,12 +58,17 @@ impl Mesh {
         if let Some(value) = self.multicast_container() {
             own.push(Own { kind: kind::MCAST, version: tvlv::mcast::VERSION, value });
         }
-        if self.cfg.extensions && self.introduces_itself() {
-            let value = Meshwork::new(self.auto_flags()).as_bytes().to_vec();
-            own.push(Own { kind: kind::MESHWORK, version: meshwork::VERSION, value });
+        let mtu = self.links.values().map(|l| l.cfg.mtu).min().unwrap_or(0);
+        if self.cfg.extensions {
+            let so_far = header + own.iter().map(|c| ContainerHeader::LEN + c.value.len()).sum::<usize>();
+            let facts = self.facts_due(so_far, mtu.saturating_sub(so_far + ContainerHeader::LEN + TT_ROOM));
+            if self.introduces_itself() || !facts.is_empty() {
+                let mut value = Meshwork::new(self.auto_flags()).as_bytes().to_vec();
+                value.extend(facts);
+                own.push(Own { kind: kind::MESHWORK, version: meshwork::VERSION, value });
+            }
         }
         let others: usize = own.iter().map(|c| ContainerHeader::LEN + c.value.len()).sum();
-        let mtu = self.links.values().map(|l| l.cfg.mtu).min().unwrap_or(0);
         self.commit_local(mtu.saturating_sub(header + others + ContainerHeader::LEN));
         own.push(Own { kind: kind::TT, version: 1, value: self.local.tvlv().to_vec() });
         let size = own.iter().map(|c| ContainerHeader::LEN + c.value.len()).sum();
@@ -102,18 +110,25 @@ impl Mesh {
     /// feature is off; unknown containers are carried unread.
     pub(crate) fn receive_tvlvs(&mut self, orig: MacAddr, tvlvs: &[u8], now: Instant) {
         let mut said = crate::originator::Features { known: true, ..Default::default() };
+        let mut facts = None;
         for c in Containers::new(tvlvs) {
             match Value::parse(c) {
                 Ok(Value::Tt(tt)) => self.receive_tt(orig, &tt, now),
                 Ok(Value::Gateway(g)) => said.gateway = g.is_offer().then(|| (g.down.get(), g.up.get())),
                 Ok(Value::Dat) => said.dat = true,
                 Ok(Value::McastCapability(m)) => said.multicast = Some(m.flags),
-                Ok(Value::Meshwork(m)) => said.meshwork = Some(m.flags.get()),
+                Ok(Value::Meshwork(m)) => {
+                    said.meshwork = Some(m.flags.get());
+                    facts = crate::facts::Known::read(c.value, now);
+                }
                 Ok(_) => {}
                 Err(_) => self.counters.drop(Drop::BadTvlv),
             }
         }
         let Some(o) = self.originators.get_mut(&orig) else { return };
+        if let Some(facts) = facts {
+            o.facts = Some(alloc::boxed::Box::new(facts));
+        }
         if said.meshwork.is_some() {
             o.meshwork_at = now;
         } else if now.since(o.meshwork_at) < FORGET {

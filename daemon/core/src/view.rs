@@ -55,6 +55,14 @@ impl Mesh {
         self.links.values().map(view).collect()
     }
 
+    /// IV: transmit quality of a link.
+    pub(crate) fn iv_link_tq(&self, link: &crate::link::Link, addr: MacAddr) -> u8 {
+        let hop = NextHop { link: link.id, neigh: addr };
+        let way = self.originators.get(&addr).and_then(|o| o.way(hop));
+        let heard = way.map_or_else(Watch::default, |w| w.heard);
+        self.link_quality(hop, heard).through(u8::MAX, link.cfg.hop_penalty, None)
+    }
+
     fn neighbor_views(&self, now: Instant) -> Vec<NeighborView> {
         let mut views = Vec::new();
         for link in self.links.values() {
@@ -76,6 +84,7 @@ impl Mesh {
                     rate_source: n.v.rate.source,
                     elp_interval: Duration::from_millis(u64::from(n.v.interval_ms)),
                     meshwork: self.runs_meshwork(hop),
+                    dead: n.life.dead,
                     distrust: self.distrust_views(hop, now),
                 });
             }
@@ -107,6 +116,7 @@ impl Mesh {
             paths,
             ttvn: table.map_or(0, |t| t.ttvn),
             clients: table.map_or(0, |t| t.keys.len()),
+            facts: o.facts.as_deref().map(|known| (known.clone(), now.since(known.at))),
             multicast: o.features.multicast.map(|_| effective_flags(&o.features)),
             meshwork: o.features.meshwork.is_some()
                 || self

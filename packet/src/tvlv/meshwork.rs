@@ -4,7 +4,7 @@
 //! ```text
 //! off 0  4  magic "Mwk1", so that another user of the number is not mistaken for us
 //! off 4  2  flags, see below
-//! off 6  …  nothing today; readers ignore it
+//! off 6  …  facts, now and then, see `facts`; a reader that does not know them ignores them
 //! ```
 
 use super::MESHWORK_MAGIC;

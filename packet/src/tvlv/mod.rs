@@ -1,6 +1,7 @@
 //! Type-version-length-value containers. Source: "Wire format" section 13.
 
 pub mod dat;
+pub mod facts;
 pub mod gateway;
 pub mod mcast;
 pub mod meshwork;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod auto;
+mod facts;
 mod figures;
 mod hole;
 mod leaves;
