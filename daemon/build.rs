@@ -8,10 +8,16 @@ use std::path::Path;
 fn main() -> std::io::Result<()> {
     let out = std::env::var_os("OUT_DIR").unwrap_or_default();
     let mut edition = Crc::new();
-    for name in ["page.js", "page.css"] {
-        let path = Path::new("src/http/page").join(name);
-        println!("cargo::rerun-if-changed={}", path.display());
-        let text = std::fs::read(path)?;
+    // The script is the library that lays out the map, and what we do with it.
+    let files: [(&str, &[&str]); 3] =
+        [("page.js", &["force.js", "page.js"]), ("page.css", &["page.css"]), ("openapi.json", &["openapi.json"])];
+    for (name, parts) in files {
+        let mut text = Vec::new();
+        for part in parts {
+            let path = Path::new("src/http/page").join(part);
+            println!("cargo::rerun-if-changed={}", path.display());
+            text.extend(std::fs::read(path)?);
+        }
         edition.update(&text);
         // No time and no name in it: the same text gives the same bytes.
         let mut gzip = GzBuilder::new().operating_system(255).write(Vec::new(), Compression::best());

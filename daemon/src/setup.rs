@@ -19,6 +19,16 @@ pub fn overrides(args: &Args) -> Overrides {
     Overrides { settings, interfaces: args.values("interface").map(str::to_owned).collect() }
 }
 
+/// Name of the machine as far as it fits; empty where the system does not tell.
+fn machine_name() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // What systems are called before anybody gives them a name tells nobody apart.
+    if ["OpenWrt", "localhost", "(none)"].contains(&text.trim()) {
+        return String::new();
+    }
+    text.trim().chars().filter(|c| c.is_ascii_graphic()).take(packet::tvlv::facts::MAX_NAME).collect()
+}
+
 /// What the main loop takes.
 pub fn run_setup(config: &Config) -> RunSetup {
     let (mesh, limits) = (&config.mesh, &config.limits);
@@ -53,6 +63,9 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 config::Algorithm::V => Choice::Fixed(Algorithm::V),
             },
             extensions: mesh.extensions,
+            publish: mesh.publish,
+            node_name: mesh.node_name.clone().unwrap_or_else(machine_name),
+            node_version: env!("CARGO_PKG_VERSION").to_owned(),
             verify_forwarding: mesh.verify_forwarding,
             bonding: mesh.bonding,
             ap_isolation: mesh.ap_isolation,

@@ -129,6 +129,125 @@ fn everybody_sees_the_mesh_and_no_client() {
     }
 }
 
+/// The document that describes all answers, as it stands in the sources.
+fn openapi() -> Value {
+    serde_json::from_str(include_str!("../src/http/page/openapi.json")).unwrap()
+}
+
+/// What in `value` is not as `schema` says, as far as the document uses schemas.
+fn wrong(schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    let doc = openapi();
+    let schema = match schema["$ref"].as_str() {
+        Some(name) => doc.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("{name} is missing")).clone(),
+        None => schema.clone(),
+    };
+    let mut found = Vec::new();
+    let fits = match schema["type"].as_str().unwrap() {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("{at}: type {other}"),
+    };
+    if !fits {
+        found.push(format!("{at} is no {}: {value}", schema["type"]));
+    }
+    if schema["enum"].as_array().is_some_and(|all| !all.contains(value)) {
+        found.push(format!("{at} is {value}, not of {}", schema["enum"]));
+    }
+    if let (Some(n), Some(max)) = (value.as_u64(), schema["maximum"].as_u64()) {
+        found.extend((n > max).then(|| format!("{at} is {n}")));
+    }
+    for (i, item) in value.as_array().into_iter().flatten().enumerate() {
+        found.extend(wrong(&schema["items"], item, &format!("{at}[{i}]")));
+    }
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        let at = format!("{at}.{key}");
+        match (&schema["properties"][key], &schema["additionalProperties"]) {
+            (Value::Null, Value::Bool(false)) => found.push(format!("{at} is not described in openapi.json")),
+            (Value::Null, Value::Object(_)) => found.extend(wrong(&schema["additionalProperties"], inner, &at)),
+            (Value::Null, _) => {}
+            (known, _) => found.extend(wrong(known, inner, &at)),
+        }
+    }
+    for key in schema["required"].as_array().into_iter().flatten() {
+        if value.get(key.as_str().unwrap()).is_none() {
+            found.push(format!("{at}.{key} is missing"));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_answer_is_as_described() {
+    let node = Node::new("http-openapi", 3);
+    let mut checked = 0;
+    for (path, what) in openapi()["paths"].as_object().unwrap() {
+        let Some(schema) = what.pointer("/get/responses/200/content/application~1json/schema") else { continue };
+        if path == "/openapi.json" {
+            continue;
+        }
+        let asked = if path.ends_with("explain") { format!("{path}?dest=02:00:00:00:00:02") } else { path.clone() };
+        for answer in [node.get(&asked), node.all(&asked)] {
+            assert_eq!(wrong(schema, &answer, path), Vec::<String>::new());
+            checked += 1;
+        }
+        // The check itself finds what is wrong.
+        assert_ne!(wrong(schema, &json!({"format": "x"}), path), Vec::<String>::new());
+    }
+    assert_eq!(checked, 2 * 12, "documents described");
+}
+
+#[test]
+fn map_programs_get_what_they_read() {
+    let node = Node::new("http-maps", 0);
+    let graph = node.get("/api/v1/topology");
+    assert_eq!((&graph["type"], &graph["metric"]), (&json!("NetworkGraph"), &json!("TQ")));
+    assert_eq!(graph["nodes"].as_array().unwrap().len(), 3);
+    assert_eq!(graph["nodes"][1]["properties"]["next_hop"], "02:00:00:00:00:02");
+    let link = &graph["links"][0];
+    assert_eq!((&link["source"], &link["target"]), (&json!("02:00:00:00:00:01"), &json!("02:00:00:00:00:02")));
+    assert_eq!((link["cost"].as_f64(), &link["cost_text"]), (Some(1.0625), &json!("TQ 240/255")));
+    let map = node.get("/meshviewer.json");
+    assert_eq!(map["links"][0]["source"], "020000000001");
+    assert_eq!(map["nodes"][2]["is_online"], false, "without a way");
+    let vis = node.get("/vis.json");
+    assert_eq!(
+        vis["vis"][0]["neighbors"],
+        json!([{"router": "02:00:00:00:00:01", "neighbor": "02:00:00:00:00:14", "metric": "1.062"}])
+    );
+    assert_eq!(vis["vis"][0]["clients"], json!([]), "not for everybody");
+    assert_eq!(node.all("/vis.json")["vis"][0]["clients"].as_array().unwrap().len(), 2);
+    for path in ["/api/v1/topology", "/api/v1/device", "/meshviewer.json", "/vis.json", "/metrics"] {
+        let (_, _, body) = node.get_as(path, "");
+        for client in CLIENTS {
+            assert!(!body.contains(client), "{path} shows {client}");
+        }
+    }
+}
+
+#[test]
+fn prometheus_gets_both_of_its_formats() {
+    let node = Node::new("http-metrics", 0);
+    let (_, head, text) = node.get_as("/metrics", "");
+    assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+    for line in [
+        "# TYPE meshwork_dropped_frames_total counter",
+        "meshwork_dropped_frames_total{reason=\"ttl\"} 1",
+        "meshwork_events_total{name=\"tx\"} 8",
+        "meshwork_neighbor_tq_ratio{ifname=\"wlan0\",neigh=\"02:00:00:00:00:14\",orig=\"02:00:00:00:00:02\"} 0.941",
+        "meshwork_uptime_seconds 61.500",
+        "meshwork_gateway_selected{orig=\"02:00:00:00:00:05\"} 1",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+    }
+    let (_, head, open) = node.get_as("/metrics", "Accept: application/openmetrics-text; version=1.0.0,*/*;q=0.1\r\n");
+    assert!(head.contains("application/openmetrics-text; version=1.0.0"), "{head}");
+    assert!(open.contains("# TYPE meshwork_dropped_frames counter\n") && open.ends_with("\n# EOF\n"), "{open}");
+}
+
 #[test]
 fn the_owner_sees_all() {
     let node = Node::new("http-owner", 0);
@@ -271,4 +390,20 @@ fn it_ends_with_its_node() {
     drop(node.server.take());
     assert!(!unix.exists(), "the unix socket is still there");
     assert!(TcpStream::connect(node.address).is_err(), "somebody still listens");
+}
+
+#[test]
+fn examples_for_prometheus_and_grafana_name_figures_that_exist() {
+    let node = Node::new("http-examples", 0);
+    let (.., text) = node.get_as("/metrics", "");
+    let mut checked = 0;
+    for file in [include_str!("../../docs/monitoring/alerts.yml"), include_str!("../../docs/monitoring/grafana.json")] {
+        for rest in file.split("meshwork_").skip(1) {
+            let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap();
+            assert!(text.contains(&format!("# TYPE meshwork_{} ", &rest[..end])), "meshwork_{}", &rest[..end]);
+            checked += 1;
+        }
+    }
+    assert!(checked > 15, "{checked}");
+    assert!(include_str!("../../docs/monitoring/prometheus.yml").contains(":4305"));
 }

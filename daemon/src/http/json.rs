@@ -14,9 +14,14 @@ pub(super) struct Json(Vec<u8>);
 pub(super) type Made = serde_json::Result<Vec<u8>>;
 
 impl Json {
+    /// An empty object.
+    pub(super) fn start() -> Self {
+        Self(Vec::with_capacity(1024))
+    }
+
     /// An object with what every answer of the control socket begins with.
     pub(super) fn answer(v: &View<'_>) -> Self {
-        let mut json = Self(Vec::with_capacity(1024));
+        let mut json = Self::start();
         let mut format = FORMAT;
         json.field("format", &mut format);
         json.field("node", &mut view::node(v.s));

@@ -17,6 +17,9 @@
 mod answer;
 mod events;
 mod json;
+mod maps;
+mod metrics;
+mod netjson;
 mod page;
 mod places;
 mod privacy;

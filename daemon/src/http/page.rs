@@ -1,7 +1,7 @@
 //! The page for people. Its tables are written here, so that they are there without JavaScript too; the script
 //! fetches them anew when there is news, and draws what tables cannot show.
 
-use super::answer::{Answer, Body};
+use super::answer::{self, Answer, Body};
 use super::json::Made;
 use super::request::Request;
 use super::site::View;
@@ -16,6 +16,9 @@ const EDITION: &str = env!("PAGE_EDITION");
 const SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/page.js.gz"));
 const STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/page.css.gz"));
 
+/// What there is for programs.
+const OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
+
 /// A language of the page, by its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Language {
@@ -25,6 +28,9 @@ enum Language {
 
 /// The files that belong to the page.
 pub(super) fn asset(path: &str) -> Option<Answer> {
+    if path == "/openapi.json" {
+        return Some(Answer { gzip: true, ..Answer::good(answer::JSON, Body::Fixed(OPENAPI)) });
+    }
     let (kind, bytes) = match path {
         "/page.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "/page.css" => ("text/css; charset=utf-8", STYLE),
@@ -119,7 +125,7 @@ impl<'a> Page<'a> {
 
     /// A name if there is one, else the address.
     fn name(&mut self, address: Mac) -> &mut Self {
-        let name = self.v.names.show(address.0);
+        let name = self.v.name(address.0);
         let mac = address.0.to_string();
         self.raw("<td title=\"").text(&mac).raw("\">").text(&name).raw("</td>")
     }
@@ -185,7 +191,7 @@ impl<'a> Page<'a> {
         );
         self.text(&node.mesh_ifname).raw("</h1><p>");
         let address = node.hard_address.unwrap_or(node.mesh_address);
-        let name = self.v.names.show(address.0);
+        let name = self.v.name(address.0);
         self.text(&name).raw(" · ").text(&node.algo_name.replace('_', " ")).raw(" · Meshwork ").text(&node.version);
         self.raw("</p><p class=side><span id=live hidden>").say("live").raw("</span> <a lang=");
         self.raw(if self.language == Language::English { "de" } else { "en" });
@@ -193,10 +199,31 @@ impl<'a> Page<'a> {
         self.say("lang_other")
             .raw("</a></p></header>\n<p id=lost role=status hidden>")
             .say("lost")
-            .raw("</p>\n<main id=tables>\n");
+            .raw("</p>\n<main>\n");
+        // The script shows the map and what happened once there is something to show.
+        self.raw("<section id=map aria-labelledby=map-title hidden><div><h2 id=map-title>").say("map");
+        self.raw("</h2><div id=drawing></div><p class=legend>").say("legend");
+        self.raw("</p></div><div id=detail aria-live=polite><p>").say("choose").raw("</p></div></section>\n");
+        self.raw("<div id=tables>\n");
         self = self.tables();
-        self.raw("</main>\n</body></html>\n");
+        self.raw("</div>\n<section id=happened hidden><h2>").say("happened");
+        self.raw("</h2><ol id=events></ol></section>\n</main>\n<script type=\"application/json\" id=words>");
+        let words = self.words();
+        self.raw(&words).raw("</script>\n</body></html>\n");
         self.out.into_bytes()
+    }
+
+    /// All words in the language of the page, for the script.
+    fn words(&self) -> String {
+        let mut all = String::from("{");
+        for line in WORDS.lines() {
+            let mut columns = line.split('\t');
+            let (key, word) = (columns.next().unwrap_or_default(), columns.nth(self.language as usize - 1));
+            let comma = if all.len() > 1 { "," } else { "" };
+            let word = word.unwrap_or_default().replace('\\', "\\\\").replace('"', "\\\"").replace('<', "\\u003c");
+            let _ = write!(all, "{comma}\"{key}\":\"{word}\"");
+        }
+        all + "}"
     }
 
     fn tables(mut self) -> Self {
@@ -211,9 +238,9 @@ impl<'a> Page<'a> {
             let _ = write!(self.out, "<li><b>{number}</b> ");
             self.say(key).raw("</li>");
         }
-        let (up, memory) = (span(status.uptime_msecs / 1000), status.rss_bytes / 1024);
+        let (up, memory) = (span(status.uptime_msecs / 1000), status.rss_bytes * 10 / 1024 / 1024);
         self.raw("<li><b>").text(&up).raw("</b> ").say("uptime").raw("</li><li><b>");
-        let _ = write!(self.out, "{memory}</b> KiB ");
+        let _ = write!(self.out, "{}.{}</b> MiB ", memory / 10, memory % 10);
         self.say("memory").raw("</li></ul>\n");
         self.alarms();
         self.neighbors(&view::neighbors(v.s).collect::<Vec<_>>());
@@ -234,7 +261,7 @@ impl<'a> Page<'a> {
         for alarm in alarms {
             self.raw("<li>").text(&alarm.what.replace('_', " "));
             for who in [alarm.orig_address, alarm.neigh_address].into_iter().flatten() {
-                let name = v.names.show(who.0);
+                let name = v.name(who.0);
                 self.raw(" · ").text(&name);
             }
             self.raw("</li>");

@@ -2,7 +2,7 @@
 
 use super::answer::{self, Answer, Body, Bytes};
 use super::request::Request;
-use super::{json, page, privacy};
+use super::{json, maps, metrics, netjson, page, privacy};
 use crate::cli::explain;
 use crate::cli::names::Names;
 use crate::control::About;
@@ -10,7 +10,9 @@ use crate::control::protocol::AddressKind;
 use crate::control::view;
 use crate::run::{ControlRequest, NodeSnapshot};
 use mesh_core::Event;
+use mesh_core::snapshot::OriginatorView;
 use mesh_core::sorted::SortedMap;
+use packet::MacAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -34,10 +36,50 @@ pub(super) struct View<'a> {
     pub(super) s: &'a NodeSnapshot,
     /// Its settings.
     pub(super) about: &'a About,
-    /// Names of addresses.
-    pub(super) names: &'a Names,
+    /// Names of addresses from the bat-hosts file.
+    names: Names,
+    /// Names that nodes told.
+    told: Vec<(MacAddr, String)>,
     /// The asker may see all.
     pub(super) full: bool,
+}
+
+impl<'a> View<'a> {
+    fn new(s: &'a NodeSnapshot, about: &'a About, full: bool) -> Self {
+        Self { s, about, names: Names::load(), told: told_names(s, about), full }
+    }
+
+    /// What to call a node: its name in the bat-hosts file, the one it told of itself, or its address.
+    pub(super) fn name(&self, addr: MacAddr) -> String {
+        let told = || {
+            let place = self.told.binary_search_by_key(&addr, |(addr, _)| *addr).ok()?;
+            self.told.get(place).map(|(_, name)| name.clone())
+        };
+        self.names.name(addr).map(str::to_owned).or_else(told).unwrap_or_else(|| addr.to_string())
+    }
+}
+
+/// Names that nodes told of themselves, by address. Where several chose the same one, the end of the address tells
+/// them apart.
+fn told_names(s: &NodeSnapshot, about: &About) -> Vec<(MacAddr, String)> {
+    let told = |o: &OriginatorView| Some((o.addr, o.facts.as_ref()?.0.name.clone()));
+    let own = (s.mesh.originator, about.setup.mesh.node_name.clone());
+    let mut all: Vec<_> = s.mesh.originators.iter().filter_map(told).chain([own]).collect();
+    all.retain(|(_, name)| !name.is_empty());
+    all.sort_by(|a, b| a.1.cmp(&b.1));
+    let same = |a: Option<&(MacAddr, String)>, b: &str| a.is_some_and(|(_, name)| name == b);
+    let twice: Vec<bool> = (0..all.len())
+        .map(|i| {
+            let name = all.get(i).map_or("", |(_, name)| name);
+            same(all.get(i + 1), name) || i > 0 && same(all.get(i - 1), name)
+        })
+        .collect();
+    for ((addr, name), _) in all.iter_mut().zip(twice).filter(|(_, twice)| *twice) {
+        let [.., a, b] = addr.0;
+        *name = format!("{name} {a:02x}:{b:02x}");
+    }
+    all.sort_by_key(|(addr, _)| *addr);
+    all
 }
 
 /// A table or document.
@@ -46,6 +88,9 @@ pub(super) struct Route {
     pub(super) kind: &'static str,
     pub(super) make: fn(&View<'_>) -> json::Made,
 }
+
+/// No path of a request: what `/metrics` is for those who ask for it.
+const OPENMETRICS: &str = "metrics/open";
 
 /// Documents that are made of a picture alone, the same for all askers of one kind.
 pub(super) const ROUTES: &[Route] = &[
@@ -56,6 +101,12 @@ pub(super) const ROUTES: &[Route] = &[
     Route { path: "/api/v1/clients", kind: answer::JSON, make: json::clients },
     Route { path: "/api/v1/gateways", kind: answer::JSON, make: json::gateways },
     Route { path: "/api/v1/statistics", kind: answer::JSON, make: json::statistics },
+    Route { path: "/api/v1/topology", kind: answer::JSON, make: netjson::graph },
+    Route { path: "/api/v1/device", kind: answer::JSON, make: netjson::device },
+    Route { path: "/meshviewer.json", kind: answer::JSON, make: maps::meshviewer },
+    Route { path: "/vis.json", kind: answer::JSON, make: maps::vis },
+    Route { path: "/metrics", kind: metrics::TEXT, make: metrics::text },
+    Route { path: OPENMETRICS, kind: metrics::OPEN, make: metrics::open },
     Route { path: "/", kind: answer::HTML, make: page::english },
     Route { path: "/de", kind: answer::HTML, make: page::german },
     Route { path: "/tables", kind: answer::HTML, make: page::english_tables },
@@ -111,6 +162,7 @@ impl Site {
         }
         let path = match request.path {
             "/" if page::wants_german(request) => "/de",
+            "/metrics" if request.accept.contains("application/openmetrics-text") => OPENMETRICS,
             "/en" => "/",
             "/en/tables" => "/tables",
             path => path,
@@ -161,7 +213,7 @@ impl Site {
         }
         let route = ROUTES.get(index).ok_or("there is no such document")?;
         let about = self.about.borrow().clone();
-        let view = View { s: &s, about: &about, names: &Names::load(), full };
+        let view = View::new(&s, &about, full);
         let data = (route.make)(&view).map_err(|_| "the answer could not be written\n")?;
         // Many that read slowly would keep one old picture's answer each.
         let held = self.held.load(Ordering::Relaxed);
@@ -215,7 +267,7 @@ impl Site {
 }
 
 /// True for a client of this node that is not the node itself.
-fn is_own_client(s: &NodeSnapshot, address: packet::MacAddr) -> bool {
+fn is_own_client(s: &NodeSnapshot, address: MacAddr) -> bool {
     let ours = address == s.mesh.host_mac || s.mesh.links.iter().any(|l| l.mac == address);
     !ours && s.mesh.local_clients.iter().any(|c| c.addr == address)
 }

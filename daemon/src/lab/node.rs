@@ -77,6 +77,9 @@ impl Node {
         config.mesh.name = MESH.into();
         config.mesh.mac = Some(mac(Kind::Mesh, number, 0));
         config.mesh.state_dir = Some(dir.join(format!("{name}.state")));
+        // Names out of a topology file may be anything.
+        config.mesh.node_name =
+            Some(name.to_owned()).filter(|n| n.len() <= 24 && n.bytes().all(|b| b.is_ascii_graphic()));
         config.control.socket = Some(files.socket.clone());
         Ok(Self {
             name: name.into(),

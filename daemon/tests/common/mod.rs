@@ -133,6 +133,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
             rate_source: mesh_core::snapshot::RateSource::Assumed,
             elp_interval: Duration::ZERO,
             meshwork: true,
+            dead: false,
             distrust: Vec::new(),
         }],
         originators: vec![
@@ -144,6 +145,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
                 ttvn: 4,
                 clients: 1,
                 meshwork: true,
+                facts: None,
             },
             OriginatorView {
                 multicast: None,
@@ -153,6 +155,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
                 ttvn: 0,
                 clients: 0,
                 meshwork: false,
+                facts: None,
             },
         ],
         local_clients: vec![local(mac(100), Vid::UNTAGGED, true), local(mac(101), Vid::tagged(7), false)],
