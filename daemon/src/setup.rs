@@ -5,7 +5,7 @@ use crate::args::table::OVERRIDES;
 use crate::run::{LinkSetup, RunSetup};
 use crate::uplink::UplinkSetup;
 use config::{Config, Io, Override, Overrides, Wifi};
-use mesh_core::{Algorithm, Caps, Choice, GatewayConfig, GatewayMode, Measure, MeshConfig};
+use mesh_core::{Algorithm, Caps, Choice, GatewayConfig, GatewayMode, Measure, MeshConfig, Publish};
 use packet::MacAddr;
 
 /// What the command line of `run` says besides the file.
@@ -63,9 +63,10 @@ pub fn run_setup(config: &Config) -> RunSetup {
                 config::Algorithm::V => Choice::Fixed(Algorithm::V),
             },
             extensions: mesh.extensions,
-            publish: mesh.publish,
-            node_name: mesh.node_name.clone().unwrap_or_else(machine_name),
-            node_version: env!("CARGO_PKG_VERSION").to_owned(),
+            publish: mesh.publish.then(|| {
+                let name = mesh.node_name.clone().unwrap_or_else(machine_name);
+                Box::new(Publish { name, version: env!("CARGO_PKG_VERSION").to_owned() })
+            }),
             verify_forwarding: mesh.verify_forwarding,
             bonding: mesh.bonding,
             ap_isolation: mesh.ap_isolation,

@@ -1,6 +1,7 @@
 //! Settings of the core, already checked by whoever fills them in.
 
 use crate::time::Duration;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use packet::{MacAddr, Vid};
@@ -48,6 +49,15 @@ impl Algorithm {
     }
 }
 
+/// What a node tells of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Publish {
+    /// Its name, at most 24 bytes; empty to tell none.
+    pub name: String,
+    /// Version of the program, at most 12 bytes; empty to tell none.
+    pub version: String,
+}
+
 /// Settings of a node. Defaults are the kernel module's where it has the setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshConfig {
@@ -58,12 +68,8 @@ pub struct MeshConfig {
     /// Tell other Meshwork nodes what we are, in a container that kernel nodes carry unread. Without
     /// it nothing that only Meshwork nodes understand is sent, link sensing aside.
     pub extensions: bool,
-    /// Tell all Meshwork nodes our name, version and neighbours. Needs `extensions`.
-    pub publish: bool,
-    /// Name of the node, at most 24 bytes; empty to tell none.
-    pub node_name: String,
-    /// Version of the program, at most 12 bytes; empty to tell none.
-    pub node_version: String,
+    /// Tell all Meshwork nodes who we are and our neighbours; `None` to tell nothing. Needs `extensions`.
+    pub publish: Option<Box<Publish>>,
     /// Find neighbours that announce ways and do not forward. Needs `extensions`.
     pub verify_forwarding: bool,
     /// V: time between two hellos (ELP) on an interface; at least 20 ms.
@@ -217,9 +223,7 @@ impl MeshConfig {
             host_mac,
             algorithm: Choice::Fixed(Algorithm::Iv),
             extensions: true,
-            publish: false,
-            node_name: String::new(),
-            node_version: String::new(),
+            publish: None,
             verify_forwarding: true,
             elp_interval: Duration::from_millis(500),
             orig_interval: Duration::from_millis(1000),

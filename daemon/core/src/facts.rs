@@ -79,7 +79,7 @@ impl Mesh {
     /// Facts to go with the next OGM, which is `ogm` bytes long without them; empty if there is nothing to say.
     /// `room` is what the interfaces leave.
     pub(crate) fn facts_due(&mut self, ogm: usize, room: usize) -> Vec<u8> {
-        if !self.cfg.publish {
+        if self.cfg.publish.is_none() {
             return Vec::new();
         }
         let intervals = |d: Duration| {
@@ -97,7 +97,8 @@ impl Mesh {
             return Vec::new();
         }
         let most = facts::MAX_VALUE.min(room).saturating_sub(size_of::<Meshwork>());
-        let out = write(&self.cfg.node_name, &self.cfg.node_version, &neighbors, most);
+        let Some(own) = &self.cfg.publish else { return Vec::new() };
+        let out = write(&own.name, &own.version, &neighbors, most);
         let cost = (out.len() + size_of::<Meshwork>()) * SHARE;
         let s = &mut self.facts;
         if out.is_empty() || cost > s.saved {

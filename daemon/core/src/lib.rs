@@ -61,8 +61,8 @@ pub mod window;
 
 pub use border::{DataPlane, Echo, EchoAnswer, Event, GatewayNews, Input, Meter, MeterEnd, MeterReport, Output};
 pub use config::{
-    Algorithm, Caps, Choice, GatewayConfig, GatewayMode, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Seqnos,
-    Station,
+    Algorithm, Caps, Choice, GatewayConfig, GatewayMode, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Publish,
+    Seqnos, Station,
 };
 pub use counters::{Count, Counters, Drop};
 pub use fib::{Fib, FibChange};

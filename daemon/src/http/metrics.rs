@@ -158,7 +158,8 @@ impl Metrics {
             }
         }
         let ports = || std::iter::once((&v.s.mesh_name, &v.s.io.host)).chain(v.s.io.links.iter().map(|(n, p)| (n, p)));
-        let families: [(&str, &str, fn(&crate::io::PortCounters) -> u64); 4] = [
+        type Value = fn(&crate::io::PortCounters) -> u64;
+        let families: [(&str, &str, Value); 4] = [
             ("interface_received_bytes", "Bytes received, Ethernet headers included.", |p| p.rx_bytes),
             ("interface_sent_bytes", "Bytes sent, Ethernet headers included.", |p| p.tx_bytes),
             ("interface_received_frames", "Frames received.", |p| p.rx_frames),

@@ -63,8 +63,8 @@ impl<'a> View<'a> {
 /// them apart.
 fn told_names(s: &NodeSnapshot, about: &About) -> Vec<(MacAddr, String)> {
     let told = |o: &OriginatorView| Some((o.addr, o.facts.as_ref()?.0.name.clone()));
-    let own = (s.mesh.originator, about.setup.mesh.node_name.clone());
-    let mut all: Vec<_> = s.mesh.originators.iter().filter_map(told).chain([own]).collect();
+    let own = about.setup.mesh.publish.as_ref().map(|own| (s.mesh.originator, own.name.clone()));
+    let mut all: Vec<_> = s.mesh.originators.iter().filter_map(told).chain(own).collect();
     all.retain(|(_, name)| !name.is_empty());
     all.sort_by(|a, b| a.1.cmp(&b.1));
     let same = |a: Option<&(MacAddr, String)>, b: &str| a.is_some_and(|(_, name)| name == b);

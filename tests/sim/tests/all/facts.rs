@@ -1,6 +1,6 @@
 //! What nodes tell of themselves: everybody knows who is linked to whom, at a small price.
 
-use mesh_core::{Algorithm, Choice, Count, Duration};
+use mesh_core::{Algorithm, Choice, Count, Duration, Publish};
 use packet::tvlv::facts::byte_to_rate;
 use sim::Plan;
 use sim::topology::{line, port_mac};
@@ -14,9 +14,8 @@ const fn secs(n: u64) -> Duration {
 fn told(algorithm: Algorithm, publish: bool, length: Duration) -> World {
     let mut plan = Plan::new(5);
     plan.config.algorithm = Choice::Fixed(algorithm);
-    plan.config.publish = publish;
-    plan.config.node_name = "a node on the roof".into();
-    plan.config.node_version = "0.1.0".into();
+    let own = Publish { name: "a node on the roof".into(), version: "0.1.0".into() };
+    plan.config.publish = publish.then(|| Box::new(own));
     let mut world = plan.wires(&line(5));
     world.run_for(length);
     world
