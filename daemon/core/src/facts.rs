@@ -6,8 +6,8 @@
 
 use crate::config::Algorithm;
 use crate::mesh::Mesh;
+use crate::sorted::SortedMap;
 use crate::time::{Duration, Instant};
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use packet::MacAddr;
@@ -115,7 +115,7 @@ impl Mesh {
 
     /// Our neighbours by originator, each once with its best link, the best ones first.
     fn told_neighbors(&self) -> Vec<(MacAddr, u8)> {
-        let mut best: BTreeMap<MacAddr, u8> = BTreeMap::new();
+        let mut best: SortedMap<MacAddr, u8> = SortedMap::new();
         for link in self.links.values() {
             for (addr, n) in &link.neighbors {
                 let Some(orig) = n.originator.filter(|_| !n.life.dead) else { continue };
@@ -127,7 +127,8 @@ impl Mesh {
                 *known = quality.max(*known);
             }
         }
-        let mut all: Vec<_> = best.into_iter().filter(|(_, quality)| *quality > 0).collect();
+        let mut all: Vec<_> =
+            best.iter().map(|(mac, quality)| (*mac, *quality)).filter(|(_, quality)| *quality > 0).collect();
         all.sort_by_key(|(mac, quality)| (core::cmp::Reverse(*quality), *mac));
         all.truncate(MAX_NEIGHBORS);
         all
