@@ -180,6 +180,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_good() {
+        let c = Community::parse("example", include_str!("../../openwrt/community.example.toml")).unwrap();
+        assert_eq!((c.name.as_str(), c.country.as_deref()), ("our-town", Some("DE")));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (text, words) in [
             ("", "has no name"),
