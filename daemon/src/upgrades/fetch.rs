@@ -66,8 +66,10 @@ fn download(source: &str, name: &str, to: &Path, most: u64) -> Result<()> {
 /// # Errors
 /// Another size or checksum, or it cannot be read.
 pub fn check(path: &Path, image: &Image) -> Result<()> {
-    let mut file = File::open(path).map_err(|e| say(path, &e))?;
+    let file = File::open(path).map_err(|e| say(path, &e))?;
     let (mut hash, mut size, mut part) = (Sha256::default(), 0, vec![0; 16_384]);
+    // Not one byte more than promised is looked at, however large the file is.
+    let mut file = file.take(u64::from(image.size) + 1);
     loop {
         match file.read(&mut part).map_err(|e| say(path, &e))? {
             0 => break,
@@ -78,7 +80,13 @@ pub fn check(path: &Path, image: &Image) -> Result<()> {
         }
     }
     if size != u64::from(image.size) {
-        return Err(format!("{} has {size} bytes, and the manifest says {}", image.name, image.size));
+        let more = if size > u64::from(image.size) { "more than " } else { "" };
+        return Err(format!(
+            "{} has {more}{} bytes, and the manifest says {}",
+            image.name,
+            size.min(image.size.into()),
+            image.size
+        ));
     }
     if hash.finish() != image.sha256 {
         return Err(format!("{} is not what was signed: its SHA-256 is another one", image.name));

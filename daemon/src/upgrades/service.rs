@@ -86,8 +86,14 @@ pub fn apply(machine: &Machine, settings: &Settings, offer: &Offer, source: &str
     if firmware::recover(machine, &mut state)? || program::recover(machine, &mut state)? {
         return Err("an upgrade is on trial; \"meshwork upgrade\" says which".to_owned());
     }
-    let fetched = machine.scratch()?.join("image");
-    fetch::fetch(source, &image.name, &fetched, image.size.into())?;
+    // A program in a folder here is read from there, as memory is scarce, and checked again where it was written to. A
+    // firmware is read a second time by others, so what was checked is a copy.
+    let copied = fetch::is_address(source) || image.kind == Kind::Firmware;
+    let scratch = copied.then(|| machine.scratch().map(|dir| dir.join("image"))).transpose()?;
+    let fetched = scratch.clone().unwrap_or_else(|| Path::new(source).join(&image.name));
+    if let Some(scratch) = &scratch {
+        fetch::fetch(source, &image.name, scratch, image.size.into())?;
+    }
     let trial = Trial {
         serial: offer.manifest.serial,
         kind: image.kind,
@@ -109,7 +115,9 @@ pub fn apply(machine: &Machine, settings: &Settings, offer: &Offer, source: &str
             .and_then(|()| firmware::test(machine, &fetched))
             .and_then(|()| firmware::install(machine, &fetched, trial, &mut state)),
     };
-    let _ = fs::remove_file(&fetched);
+    if let Some(scratch) = scratch {
+        let _ = fs::remove_file(scratch);
+    }
     done
 }
 
