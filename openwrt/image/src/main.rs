@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -135,7 +136,7 @@ fn run(wanted: Wanted) -> Result<()> {
         let usual = root.join("openwrt/community.toml");
         usual.exists().then_some(usual)
     });
-    let community = community.map(|path| community::read(&path).map(|text| (path, text))).transpose()?;
+    let community = community.map(|path| community::read(&path)).transpose()?;
     let crates = legal::crates(&root, triple(&device.rust)?)?;
 
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
@@ -159,9 +160,15 @@ fn run(wanted: Wanted) -> Result<()> {
     let packages = table.packages(device, &wanted.add, &wanted.drop);
     builder.has(&packages, &shelf)?;
     report.line("packages", &packages.join(" "));
-    let files = overlay(&scratch.0.join("files"), wanted.files.as_deref(), community.as_ref().map(|c| c.1.as_str()))?;
+    let files =
+        overlay(&scratch.0.join("files"), wanted.files.as_deref(), community.as_ref().map(|(_, text)| text.as_str()))?;
     match &community {
-        Some((path, _)) => report.line("community", &format!("{} as /{}", path.display(), community::PLACE)),
+        Some((mesh, _)) => {
+            report.line("community", &format!("{} ({})", mesh.name, community::shown(mesh)));
+            if mesh.passphrase.is_some() {
+                report.line("", "the image holds its passphrase: whoever gets the image can read it");
+            }
+        }
         None => report.line("community", "none: the router asks its owner which mesh to join"),
     }
 
@@ -334,9 +341,11 @@ fn overlay(to: &Path, files: Option<&Path>, community: Option<&str>) -> Result<P
         copy_tree(files, to)?;
     }
     if let Some(text) = community {
-        let place = to.join(community::PLACE);
+        let place = to.join(community::place());
         fs::create_dir_all(place.parent().unwrap_or(to))?;
         fs::write(&place, text)?;
+        // It may hold a passphrase, and the image takes the mode over.
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o600))?;
     }
     Ok(to.to_owned())
 }
