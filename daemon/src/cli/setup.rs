@@ -7,16 +7,19 @@ use super::scan::{mesh_json, routing, search};
 use crate::args::Args;
 use crate::control::FORMAT;
 use crate::nl80211::channel::number;
-use crate::radio::discover::{Discovery, Found, Protection, discover, installed};
+use crate::radio::discover::{Discovery, Found, Protection, Search, discover, installed};
 use config::{Algorithm, Community, RadioMode};
 use packet::consts::VERSION;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::Duration;
 
 /// What a mesh is called that a router founds where it hears none and nobody named one.
 const NAMELESS: &str = "meshwork";
 /// Its channels: one of each band that every country allows.
 const CHANNELS: [u8; 2] = [1, 36];
+/// How long to listen for the algorithm on a channel: two rounds of the kernel's routing messages.
+const LISTEN: Duration = Duration::from_millis(2200);
 
 /// Looks around and says what to do.
 ///
@@ -25,7 +28,8 @@ const CHANNELS: [u8; 2] = [1, 36];
 pub(super) fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     let community = Community::load(Path::new(args.value_or_default("community")))?;
     let country = community.as_ref().and_then(|c| c.country.clone());
-    let seen = discover(&crate::radio::discover::Search { country, ..search(args) }).map_err(anyhow::Error::msg)?;
+    let listen = Some(LISTEN);
+    let seen = discover(&Search { country, listen, ..search(args) }).map_err(anyhow::Error::msg)?;
     let choice = choose(community.as_ref(), &seen, args.operand(0), installed("wpa_supplicant"));
     if args.has("json") {
         writeln!(out, "{}", to_json(community.as_ref(), &seen, &choice))?;
@@ -131,7 +135,10 @@ fn choose(community: Option<&Community>, seen: &Discovery, asked: Option<&str>, 
 fn why_not(found: &Found, rules: Option<&Community>, supplicant: bool) -> Vec<Reason> {
     let name = found.name();
     let mut out = Vec::new();
-    if let Some(why) = &found.obstacle {
+    if let (false, false, Some(version)) = (found.heard.iv, found.heard.v, found.heard.other_version) {
+        let text = format!("{name:?} speaks batman-adv of version {version}, this node {VERSION}; they do not mix");
+        out.push(Reason("version", text));
+    } else if let Some(why) = &found.obstacle {
         let code = if why.contains("country") {
             "country"
         } else if found.protection == Protection::Sae && !supplicant {
@@ -141,10 +148,6 @@ fn why_not(found: &Found, rules: Option<&Community>, supplicant: bool) -> Vec<Re
         };
         let text = if code == "wpad" { needs_supplicant(&name) } else { format!("{name:?} cannot be joined: {why}") };
         out.push(Reason(code, text));
-    }
-    if let (false, false, Some(version)) = (found.heard.iv, found.heard.v, found.heard.other_version) {
-        let text = format!("{name:?} speaks batman-adv of version {version}, this node {VERSION}; they do not mix");
-        out.push(Reason("version", text));
     }
     let Some(rules) = rules else { return out };
     let channel = number(found.channel.freq).and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
