@@ -257,9 +257,11 @@ fn defaults_of_run_are_those_of_the_file() {
 #[test]
 fn the_core_has_the_same_defaults() {
     let setup = setup::run_setup(&Config::default());
-    // The core's own default is the kernel's; a daemon listens first.
+    // The core's own default is the kernel's; a daemon listens first, and tells the machine's name.
     let core = mesh_core::MeshConfig::new(packet::MacAddr::ZERO);
-    assert_eq!(setup.mesh, mesh_core::MeshConfig { algorithm: mesh_core::Choice::Auto, ..core });
+    let publish = setup.mesh.publish.clone();
+    assert_eq!(publish.as_ref().map(|p| p.version.as_str()), Some(env!("CARGO_PKG_VERSION")));
+    assert_eq!(setup.mesh, mesh_core::MeshConfig { algorithm: mesh_core::Choice::Auto, publish, ..core });
 }
 
 #[test]
