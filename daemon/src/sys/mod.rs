@@ -12,5 +12,3 @@ pub mod netlink;
 pub mod packet;
 pub mod ready;
 pub mod tun;
-#[cfg(no_unwinder)]
-mod unwind;
