@@ -41,11 +41,10 @@ class Machine:
                 '-chardev', f'socket,id=c,path={control},server=on,wait=off',
                 '-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=c,name=remote']
         for n, cable in enumerate(ports):
-            # Each machine reads a socket of its own and writes to the other's.
-            here, there = f'{work}/{cable}.{end}', f'{work}/{cable}.{"a" if end == "b" else "b"}'
-            if os.path.exists(here):
-                os.unlink(here)
-            args += ['-netdev', f'dgram,id=n{n},local.type=unix,local.path={here},remote.type=unix,remote.path={there}',
+            here, there = self._port(work, cable, end), self._port(work, cable, 'a' if end == 'b' else 'b')
+            # UDP loses what the other side is too slow for, as a cable does; a unix socket would block the sender.
+            args += ['-netdev', f'dgram,id=n{n},local.type=inet,local.host=127.0.0.1,local.port={here},'
+                                f'remote.type=inet,remote.host=127.0.0.1,remote.port={there}',
                      '-device', f'virtio-net-pci,netdev=n{n},romfile=,mac=52:54:00:{_byte(name)}:00:{n:02x}']
         if plugin:
             path = f'{work}/{name}.counts'
@@ -67,6 +66,17 @@ class Machine:
                     raise Failed(f'{name} does not start: {open(self.log).read()}') from None
                 time.sleep(0.05)
         self.input = self.socket.makefile('rb')
+
+    @staticmethod
+    def _port(work, cable, end):
+        """The UDP port of this end of a cable; a free one the first time."""
+        path = f'{work}/{cable}.{end}'
+        if not os.path.exists(path):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free, open(path, 'w') as out:
+                free.bind(('127.0.0.1', 0))
+                out.write(str(free.getsockname()[1]))
+        with open(path) as file:
+            return file.read()
 
     def try_run(self, script, limit=60):
         """Runs a script in the machine; its status and what it said."""
