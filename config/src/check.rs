@@ -1,7 +1,8 @@
 //! Walks the tree of values, fills [`Config`] and notes everything that is wrong on the way.
 
 use crate::checked::{
-    Algorithm, Config, Control, Io, Limits, Link, Log, MAX_LINKS, Measure, Mesh, Overrides, Wifi, check_interface,
+    Algorithm, Config, Control, Io, Limits, Link, Log, MAX_LINKS, Measure, Mesh, Overrides, Share, Wifi,
+    check_interface,
 };
 use crate::error::{Place, Problem};
 use crate::gateway::{self, Gateway, MAX_ALLOWED, MAX_TARGETS, Target};
@@ -72,6 +73,7 @@ impl<'a> Checker<'a> {
             mesh,
             gateway: self.gateway(file),
             limits: self.limits(file),
+            share: self.share(file),
             http: self.http(file),
             control: self.control(file),
             log: self.log(file),
@@ -218,6 +220,11 @@ impl<'a> Checker<'a> {
                 })
                 .unwrap_or(d.fragment_memory),
         }
+    }
+
+    fn share(&mut self, file: &Table) -> Share {
+        let mut s = self.section("share", file);
+        Share { queue: s.flag("queue").unwrap_or(true) }
     }
 
     fn http(&mut self, file: &Table) -> Http {

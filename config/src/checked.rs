@@ -23,6 +23,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// Upper bounds of all tables.
     pub limits: Limits,
+    /// How the air time is shared.
+    pub share: Share,
     /// The status endpoint.
     pub http: Http,
     /// The control socket.
@@ -163,6 +165,14 @@ pub enum Io {
     Packet,
     /// One frame per system call, for kernels that cannot do better.
     Portable,
+}
+
+/// Whose traffic goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Frames that an interface does not take at once wait in order: the owner's first, then fair between
+    /// those that this node carries for.
+    pub queue: bool,
 }
 
 /// Upper bounds of all tables.

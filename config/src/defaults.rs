@@ -1,7 +1,7 @@
 //! What holds where nothing is written. Routing defaults are the kernel module's where it has
 //! the setting (protocol notes, "Constants"); the bounds of the tables are the core's.
 
-use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Wifi};
+use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Share, Wifi};
 use crate::gateway::Gateway;
 use crate::http::Http;
 use std::time::Duration;
@@ -86,6 +86,7 @@ impl Default for Config {
             radios: Vec::new(),
             gateway: Gateway::default(),
             limits: Limits::default(),
+            share: Share { queue: true },
             http: Http::default(),
             control: Control::default(),
             log: Log::default(),

@@ -511,6 +511,14 @@ pub const KEYS: &[Key] = &[
         "Memory for packets of which not all fragments are here yet.",
     ),
     node(
+        "share",
+        "queue",
+        "true or false",
+        |c| Some(c.share.queue.to_string()),
+        "Frames that an interface does not take at once wait here, the owner's first, then fair between those that this \
+         node carries for. Without it they wait in the driver, as they came.",
+    ),
+    node(
         "http",
         "listen",
         "list of places",

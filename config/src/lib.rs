@@ -39,7 +39,7 @@ pub mod uci;
 pub mod units;
 
 pub use checked::{
-    Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Override, Overrides, Wifi,
+    Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Override, Overrides, Share, Wifi,
     check_interface, runtime_dir,
 };
 pub use community::{COMMUNITY_FILE, Community};

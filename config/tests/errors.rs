@@ -59,7 +59,7 @@ fn key_of_another_table() {
 fn key_above_all_tables() {
     assert_eq!(
         errors("mtu = 1500\n"),
-        "m.toml:1:1: mtu: unknown; it belongs into [mesh]. Tables: mesh, link, radio, gateway, limits, http, control, log\n \
+        "m.toml:1:1: mtu: unknown; it belongs into [mesh]. Tables: mesh, link, radio, gateway, limits, share, http, control, log\n \
          1 | mtu = 1500\n   | ^^^"
     );
 }
@@ -68,7 +68,7 @@ fn key_above_all_tables() {
 fn unknown_table() {
     assert_eq!(
         errors("[limit]\noriginators = 5\n"),
-        "m.toml:1:2: limit: unknown; did you mean \"limits\"? Tables: mesh, link, radio, gateway, limits, http, control, log\n \
+        "m.toml:1:2: limit: unknown; did you mean \"limits\"? Tables: mesh, link, radio, gateway, limits, share, http, control, log\n \
          1 | [limit]\n   |  ^^^^^"
     );
 }

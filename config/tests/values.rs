@@ -243,6 +243,9 @@ addresses = 4096
 claims = 8192
 fragment_memory = \"512KiB\"
 
+[share]
+queue = true
+
 [http]
 listen = [\"localhost\", \"mesh\"]
 port = 4305

@@ -55,6 +55,8 @@ pub struct RunSetup {
     pub host_mtu: Option<u32>,
     /// Set the mesh interface up.
     pub up: bool,
+    /// Frames wait in order of class where an interface does not take all.
+    pub queue: bool,
     /// Where sequence numbers are kept over a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
     /// User to become once the first sockets are open, `None` to stay who started it.
@@ -290,6 +292,7 @@ impl Node {
         tracing::info!(interface = setup.mesh_name, %mac, "mesh interface made");
         let mut plane = PortablePlane::new(seed.rotate_left(32), FRAME_LEN);
         plane.set_tap(tap);
+        plane.set_queue(setup.queue);
         let now = Instant::ZERO;
         let mut node = Self {
             mesh: Mesh::new(setup.mesh.clone(), seed, left.map(State::resume), now),
@@ -587,6 +590,10 @@ impl Node {
         if new.mesh != self.setup.mesh {
             self.inputs.push(Input::Configure(new.mesh.clone()));
             changes.push("routing");
+        }
+        if new.queue != self.setup.queue {
+            self.plane.set_queue(new.queue);
+            changes.push("queues");
         }
         if new.links != self.setup.links {
             changes.push("hard interfaces");

@@ -102,6 +102,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
         host_mac: mesh.mac,
         host_mtu: mesh.mtu,
         up: mesh.up,
+        queue: config.share.queue,
         state_dir: mesh.state_dir.clone(),
         user: config.control.user.clone(),
         uplink: uplink(&config.gateway),

@@ -336,7 +336,7 @@ fn config_check() {
         err,
         format!(
             "meshwork: {bad}:2:7: mesh.mtu: found 5, allowed: a whole number from 68 to 65535\n 2 | mtu = 5\n   |       ^\n\
-             {bad}:3:2: mush: unknown; did you mean \"mesh\"? Tables: mesh, link, radio, gateway, limits, http, control, log\n 3 | [mush]\n   |  ^^^^\n"
+             {bad}:3:2: mush: unknown; did you mean \"mesh\"? Tables: mesh, link, radio, gateway, limits, share, http, control, log\n 3 | [mush]\n   |  ^^^^\n"
         )
     );
     let good = write("good.toml", "[[link]]\ninterface = \"wlan0\"\n[mesh]\nhop_penalty = 15\n");

@@ -93,6 +93,8 @@ pub enum FibChange {
     },
     /// An originator is gone with all its routes.
     OriginatorGone(MacAddr),
+    /// An originator offers Internet, or does no longer: what goes to and fro is carried for the other end.
+    Gateway(MacAddr, bool),
     /// Best next hop to an originator in one table, or none.
     Route {
         /// The originator.
@@ -176,6 +178,13 @@ pub enum LocalState {
 #[derive(Clone, Debug)]
 pub struct Seeded(u64);
 
+impl Seeded {
+    /// `seed` is any unpredictable number.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+}
+
 impl BuildHasher for Seeded {
     type Hasher = Mix;
     fn build_hasher(&self) -> Mix {
@@ -211,6 +220,7 @@ type Map<V> = HashMap<u64, V, Seeded>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FibOrig {
     pub(crate) ttvn: u8,
+    gateway: bool,
     host: Option<NextHop>,
     /// Ways used in turn, and whose turn it is.
     bond: Option<Box<(Bond, u8)>>,
@@ -293,6 +303,11 @@ impl Fib {
             FibChange::Originator { orig, ttvn } => self.origs.entry(orig.to_u64()).or_default().ttvn = ttvn,
             FibChange::OriginatorGone(orig) => {
                 self.origs.remove(&orig.to_u64());
+            }
+            FibChange::Gateway(orig, is) => {
+                if let Some(entry) = self.origs.get_mut(&orig.to_u64()) {
+                    entry.gateway = is;
+                }
             }
             FibChange::Route { orig, table, next } => {
                 let Some(entry) = self.origs.get_mut(&orig.to_u64()) else { return };
@@ -397,6 +412,11 @@ impl Fib {
         let [others, owns] = &**marks;
         let bits = |map: &Map<u8>, addr| map.get(&client_key(addr, vid)).copied().unwrap_or(0);
         bits(owns, own) & bits(others, other) != 0
+    }
+
+    /// For whom of two nodes a packet between them is carried: the sender, unless that is a gateway.
+    pub fn served(&self, from: MacAddr, to: MacAddr) -> MacAddr {
+        if self.origs.get(&from.to_u64()).is_some_and(|o| o.gateway) { to } else { from }
     }
 
     /// Table version of an originator as last learned.

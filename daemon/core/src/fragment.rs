@@ -43,7 +43,7 @@ pub fn split(eth: &EthHeader, frame: &Frame, own: MacAddr, seqno: u16, mtu: usiz
         front.copy_from_slice(eth.as_bytes());
         back.copy_from_slice(frag.as_bytes());
         f.extend(piece);
-        f.priority = frame.priority;
+        (f.priority, f.class) = (frame.priority, frame.class);
         out.push(f);
     }
     Some(out)

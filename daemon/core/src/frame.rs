@@ -1,5 +1,6 @@
 //! Frames in buffers with room in front, so that encapsulation never moves the payload.
 
+use crate::queue::Class;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -15,12 +16,14 @@ pub struct Frame {
     end: usize,
     /// 802.1p priority of what is inside, 0 to 7.
     pub priority: u8,
+    /// Set on what comes from clients of this node: the owner's, or a guest's.
+    pub class: Option<Class>,
 }
 
 impl Frame {
     /// A frame of `len` zero bytes with [`HEADROOM`] in front.
     pub fn zeroed(len: usize) -> Self {
-        Self { buf: alloc::vec![0; HEADROOM + len], start: HEADROOM, end: HEADROOM + len, priority: 0 }
+        Self { buf: alloc::vec![0; HEADROOM + len], start: HEADROOM, end: HEADROOM + len, priority: 0, class: None }
     }
 
     /// A copy of `bytes` with [`HEADROOM`] in front.
@@ -34,7 +37,7 @@ impl Frame {
     /// Grow it with [`Frame::set_len`] after a receive call wrote into [`Frame::space_mut`].
     pub fn with_space(capacity: usize) -> Self {
         let capacity = capacity.max(HEADROOM);
-        Self { buf: alloc::vec![0; capacity], start: HEADROOM, end: HEADROOM, priority: 0 }
+        Self { buf: alloc::vec![0; capacity], start: HEADROOM, end: HEADROOM, priority: 0, class: None }
     }
 
     /// Everything behind the start of the frame, for a receive call to write into.
@@ -52,6 +55,7 @@ impl Frame {
         self.start = HEADROOM.min(self.buf.len());
         self.end = self.start;
         self.priority = 0;
+        self.class = None;
     }
 
     /// Bytes of the whole buffer, headroom included.

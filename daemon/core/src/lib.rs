@@ -46,6 +46,7 @@ pub mod multicast;
 pub(crate) mod neighbor;
 pub(crate) mod originator;
 pub mod plane;
+pub mod queue;
 pub(crate) mod react;
 pub mod rng;
 pub mod snapshot;

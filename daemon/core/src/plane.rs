@@ -10,6 +10,7 @@ use crate::counters::{Count, Counters, Drop};
 use crate::fib::{Fib, FibChange, LocalState, NextHop, Table};
 use crate::fragment;
 use crate::frame::Frame;
+use crate::queue::Class;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL, VERSION, packet_type};
@@ -25,8 +26,9 @@ const REPORT_EVERY: Duration = Duration::from_secs(20);
 
 /// Where a [`Plane`] puts the frames it has decided about.
 pub trait PlaneSink {
-    /// Send out of a hard interface, Ethernet header included.
-    fn link_tx(&mut self, link: LinkId, frame: Frame);
+    /// Send out of a hard interface, Ethernet header included. The table tells whose frame it is, should
+    /// it have to wait.
+    fn link_tx(&mut self, link: LinkId, frame: Frame, fib: &Fib);
     /// Deliver to the mesh interface.
     fn host_tx(&mut self, frame: Frame);
     /// Give to the control side as [`crate::Input::LinkRx`].
@@ -305,6 +307,7 @@ impl Plane {
             return self.discard_host(Drop::NoRoute, frame, sink);
         };
         frame.priority = inner.priority(frame.bytes());
+        frame.class = Some(Class::Owner);
         self.counters.frame(Count::Tx, frame.len());
         let ttvn = ttvn.wrapping_sub(u8::from(at.roaming));
         let head = UnicastHeader::new(at.orig, ttvn);
@@ -328,7 +331,7 @@ impl Plane {
             room.copy_from_slice(eth.as_bytes());
         }
         if frame.len() - ETH_LEN <= port.mtu {
-            return sink.link_tx(next.link, frame);
+            return sink.link_tx(next.link, frame, &self.fib);
         }
         if !self.fib.fragmentation {
             return self.discard(Drop::TooBig, frame, sink);
@@ -339,7 +342,7 @@ impl Plane {
         };
         for piece in pieces {
             self.counters.frame(Count::FragTx, piece.len());
-            sink.link_tx(next.link, piece);
+            sink.link_tx(next.link, piece, &self.fib);
         }
         sink.recycle(frame);
     }

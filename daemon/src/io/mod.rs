@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod counters;
 pub mod filter;
+pub mod outlet;
 pub mod packet_port;
 pub mod plane;
 pub mod pnet_port;

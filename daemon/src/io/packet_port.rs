@@ -108,6 +108,9 @@ impl Port for PacketPort {
         let routing = self.routing.poll_read_ready(cx).is_ready();
         let payload = self.payload.poll_read_ready(cx).is_ready();
         let write = waiting && self.blocked.as_ref().is_none_or(|fd| fd.poll_write_ready(cx).is_ready());
+        if write {
+            self.blocked = None;
+        }
         routing || payload || write
     }
 
@@ -129,6 +132,19 @@ impl Port for PacketPort {
         for frame in frames.drain(..done) {
             gear.pool.put(frame);
         }
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    fn unsent(&self) -> Option<u32> {
+        options::unsent(self.payload.get_ref()).ok()
+    }
+
+    fn limit_unsent(&mut self, bytes: u32) {
+        // The kernel doubles what it is given.
+        let _ = SockRef::from(self.payload.get_ref()).set_send_buffer_size(bytes as usize / 2);
     }
 
     fn set_mac(&mut self, mac: MacAddr) {

@@ -1,31 +1,34 @@
 //! The portable data plane: packet sockets and a TAP device around the core's hot path.
 
 use crate::io::counters::{IoCounters, PortCounters};
+use crate::io::outlet::Outlet;
 use crate::io::port::{BATCH, Gear, Port};
 use crate::io::tap::Tap;
 use mesh_core::config::MAX_LINKS;
 use mesh_core::fib::NextHop;
-use mesh_core::{Counters, DataPlane, Drop, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
+use mesh_core::{Counters, DataPlane, Drop, Fib, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
 use packet::MacAddr;
 use std::task::{Context, Poll};
 
-/// Most frames that wait for one hard interface to take more; the rest is dropped and counted.
-const MOST_WAITING: usize = 256;
 /// Most punted frames of one round; a flood of them must not grow without bound.
 const MOST_PUNTED: usize = 1024;
 
 /// Ports, mesh interface and hot path.
 pub struct PortablePlane {
     plane: Plane,
+    /// Names the random numbers of the next queue.
+    seed: u64,
+    /// Frames wait in order of class where an interface does not take all.
+    queue: bool,
     io: Io,
     inbox: Vec<Frame>,
-    /// Time of the last round.
-    now: Instant,
 }
 
 /// Everything a decision of the hot path may touch.
 struct Io {
-    links: Vec<Option<LinkPort>>,
+    /// Time of this round.
+    now: Instant,
+    links: Vec<Option<Outlet>>,
     tap: Option<Tap>,
     to_host: Vec<Frame>,
     gear: Gear,
@@ -36,20 +39,16 @@ struct Io {
     past: Vec<(String, PortCounters)>,
 }
 
-struct LinkPort {
-    name: String,
-    port: Box<dyn Port>,
-    waiting: Vec<Frame>,
-    full: u64,
-}
-
 impl PortablePlane {
     /// A plane without ports, for frames of up to `frame_len` bytes; `seed` is any unpredictable
     /// number.
     pub fn new(seed: u64, frame_len: usize) -> Self {
         Self {
             plane: Plane::new(seed),
+            seed,
+            queue: true,
             io: Io {
+                now: Instant::ZERO,
                 links: std::iter::repeat_with(|| None).take(MAX_LINKS).collect(),
                 tap: None,
                 to_host: Vec::new(),
@@ -60,13 +59,22 @@ impl PortablePlane {
                 past: Vec::new(),
             },
             inbox: Vec::with_capacity(2 * BATCH),
-            now: Instant::ZERO,
         }
     }
 
     /// Takes the mesh interface in.
     pub fn set_tap(&mut self, tap: Tap) {
         self.io.tap = Some(tap);
+    }
+
+    /// Frames wait in order of class where an interface does not take all, or as they come.
+    pub fn set_queue(&mut self, on: bool) {
+        self.queue = on;
+        let now = self.io.now;
+        for link in self.io.links.iter_mut().flatten() {
+            self.seed = next_seed(self.seed);
+            link.set_queue(on.then_some(self.seed), &mut self.io.gear, now);
+        }
     }
 
     /// Makes room for frames of up to `frame_len` bytes, Ethernet header included.
@@ -78,14 +86,15 @@ impl PortablePlane {
     pub fn open_link(&mut self, link: LinkId, name: &str, port: Box<dyn Port>) {
         self.close_link(link);
         if let Some(slot) = self.io.links.get_mut(usize::from(link.0)) {
-            *slot = Some(LinkPort { name: name.to_owned(), port, waiting: Vec::new(), full: 0 });
+            self.seed = next_seed(self.seed);
+            *slot = Some(Outlet::new(name, port, self.queue.then_some(self.seed)));
         }
     }
 
     /// A hard interface has another MAC now.
     pub fn set_link_mac(&mut self, link: LinkId, mac: MacAddr) {
         if let Some(Some(open)) = self.io.links.get_mut(usize::from(link.0)) {
-            open.port.set_mac(mac);
+            open.port().set_mac(mac);
         }
     }
 
@@ -103,7 +112,7 @@ impl PortablePlane {
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut ready = self.io.tap.as_mut().is_some_and(|tap| tap.poll_ready(cx));
         for link in self.io.links.iter_mut().flatten() {
-            ready |= link.port.poll_ready(!link.waiting.is_empty(), cx);
+            ready |= link.poll_ready(cx);
         }
         if ready { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -112,12 +121,12 @@ impl PortablePlane {
     /// there was anything; what the plane leaves to the control side is in
     /// [`PortablePlane::take_punted`].
     pub fn round(&mut self, now: Instant) -> bool {
-        self.now = now;
+        self.io.now = now;
         let Self { plane, io, inbox, .. } = self;
         let mut busy = false;
         for i in 0..io.links.len() {
             let Some(Some(link)) = io.links.get_mut(i) else { continue };
-            link.port.recv(&mut io.gear, inbox);
+            link.port().recv(&mut io.gear, inbox);
             let Ok(id) = u8::try_from(i).map(LinkId) else { break };
             busy |= !inbox.is_empty();
             for frame in inbox.drain(..) {
@@ -131,7 +140,7 @@ impl PortablePlane {
                 plane.host_rx(frame, false, now, io);
             }
         }
-        io.flush();
+        io.flush(plane.fib());
         busy
     }
 
@@ -142,7 +151,7 @@ impl PortablePlane {
 
     /// Sends everything that waits, as far as the ports take it.
     pub fn flush(&mut self) {
-        self.io.flush();
+        self.io.flush(self.plane.fib());
     }
 
     /// Bytes that went through a hard interface so far, both ways.
@@ -172,7 +181,7 @@ impl DataPlane for PortablePlane {
     }
 
     fn inject_link(&mut self, link: LinkId, frame: Frame) {
-        self.io.link_tx(link, frame);
+        self.io.link_tx(link, frame, self.plane.fib());
     }
 
     fn inject_host(&mut self, frame: Frame) {
@@ -180,11 +189,11 @@ impl DataPlane for PortablePlane {
     }
 
     fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, self.now, &mut self.io);
+        self.plane.link_rx(link, frame, self.io.now, &mut self.io);
     }
 
     fn again_host(&mut self, frame: Frame) {
-        self.plane.host_rx(frame, true, self.now, &mut self.io);
+        self.plane.host_rx(frame, true, self.io.now, &mut self.io);
     }
 
     fn counters(&self) -> Counters {
@@ -196,21 +205,13 @@ impl DataPlane for PortablePlane {
 
 impl PlaneSink for Io {
     #[inline]
-    fn link_tx(&mut self, link: LinkId, frame: Frame) {
+    fn link_tx(&mut self, link: LinkId, frame: Frame, fib: &Fib) {
         let Some(Some(to)) = self.links.get_mut(usize::from(link.0)) else {
             self.dropped.drop(Drop::LinkDown);
             self.gear.pool.put(frame);
             return;
         };
-        if to.waiting.len() >= MOST_WAITING {
-            to.full += 1;
-            self.gear.pool.put(frame);
-            return;
-        }
-        to.waiting.push(frame);
-        if to.waiting.len().is_multiple_of(BATCH) {
-            to.port.send(&mut self.gear, &mut to.waiting);
-        }
+        to.push(frame, fib, &mut self.gear, self.now);
     }
 
     #[inline]
@@ -248,12 +249,10 @@ impl Io {
         }
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self, fib: &Fib) {
         self.flush_host();
         for link in self.links.iter_mut().flatten() {
-            if !link.waiting.is_empty() {
-                link.port.send(&mut self.gear, &mut link.waiting);
-            }
+            link.flush(fib, &mut self.gear, self.now);
         }
     }
 
@@ -266,10 +265,7 @@ impl Io {
     }
 }
 
-impl LinkPort {
-    fn counters(&mut self) -> PortCounters {
-        let mut now = self.port.counters();
-        now.tx_full += self.full;
-        now
-    }
+/// Every queue hashes in its own way.
+const fn next_seed(seed: u64) -> u64 {
+    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1)
 }

@@ -49,6 +49,20 @@ pub trait Port {
     /// remains waits for [`Port::poll_ready`]. Never waits.
     fn send(&mut self, gear: &mut Gear, frames: &mut Vec<Frame>);
 
+    /// True after [`Port::send`] left frames behind, until [`Port::poll_ready`] found room.
+    fn is_blocked(&self) -> bool {
+        false
+    }
+
+    /// Bytes sent that have not left the machine yet, as the kernel counts them; `None` where it does not
+    /// tell.
+    fn unsent(&self) -> Option<u32> {
+        None
+    }
+
+    /// From now on [`Port::send`] takes no more once so many bytes are unsent.
+    fn limit_unsent(&mut self, _bytes: u32) {}
+
     /// The interface has another MAC now.
     fn set_mac(&mut self, mac: MacAddr);
 

@@ -81,6 +81,24 @@ pub fn take_overrun(socket: &impl AsFd) -> io::Result<u64> {
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(u64::from(stats.tp_drops)) }
 }
 
+nix::ioctl_read_bad!(
+    /// SIOCOUTQ.
+    siocoutq,
+    libc::TIOCOUTQ,
+    libc::c_int
+);
+
+/// Bytes sent by this socket that the kernel still holds, with its own overhead.
+///
+/// # Errors
+/// Not on a packet socket.
+pub fn unsent(socket: &impl AsFd) -> io::Result<u32> {
+    let mut bytes = 0;
+    // SAFETY: the call writes one int, which lives for the whole call.
+    unsafe { siocoutq(socket.as_fd().as_raw_fd(), &raw mut bytes) }?;
+    Ok(u32::try_from(bytes).unwrap_or(0))
+}
+
 const PACKET_VNET_HDR: libc::c_int = 15; // linux/if_packet.h
 
 fn set_int(socket: &impl AsFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {

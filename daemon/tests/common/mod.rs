@@ -59,6 +59,7 @@ pub fn setup() -> RunSetup {
         host_mac: None,
         host_mtu: None,
         up: true,
+        queue: true,
         state_dir: None,
         user: None,
         uplink: None,

@@ -25,6 +25,7 @@ fn setup(links: &[&str]) -> RunSetup {
         host_mac: None,
         host_mtu: None,
         up: true,
+        queue: true,
         state_dir: None,
         user: None,
         uplink: None,

@@ -4,7 +4,7 @@ use crate::script::Step;
 use mesh_core::fib::Table;
 use mesh_core::fib::NextHop;
 use mesh_core::{
-    Algorithm, Counters, DataPlane, Duration, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
+    Algorithm, Counters, DataPlane, Duration, Fib, FibChange, Frame, Input, Instant, LinkConfig, LinkId, Mesh, MeshConfig,
     Plane, PlaneSink, drive,
 };
 use packet::consts::{AGGREGATE_BYTES, ETH_LEN, ETHERTYPE, TTL};
@@ -108,7 +108,7 @@ impl Sink {
 }
 
 impl PlaneSink for Sink {
-    fn link_tx(&mut self, link: LinkId, frame: Frame) {
+    fn link_tx(&mut self, link: LinkId, frame: Frame, _: &Fib) {
         self.sent(link, &frame);
     }
     fn host_tx(&mut self, frame: Frame) {

@@ -115,7 +115,7 @@ pub struct Outbox {
 }
 
 impl PlaneSink for Outbox {
-    fn link_tx(&mut self, link: LinkId, frame: Frame) {
+    fn link_tx(&mut self, link: LinkId, frame: Frame, _: &Fib) {
         self.link.push((link, frame));
     }
     fn host_tx(&mut self, frame: Frame) {
@@ -157,7 +157,7 @@ impl DataPlane for SimPlane {
         self.fib.apply(change);
     }
     fn inject_link(&mut self, link: LinkId, frame: Frame) {
-        self.out.link_tx(link, frame);
+        self.out.link_tx(link, frame, self.plane.fib());
     }
     fn inject_host(&mut self, frame: Frame) {
         self.out.host_tx(frame);

@@ -10,8 +10,9 @@ mod inspect;
 mod select;
 mod steer;
 
-use crate::border::{Event, GatewayNews};
+use crate::border::{Event, GatewayNews, Output};
 use crate::config::{Algorithm, GatewayMode, MeshConfig};
+use crate::fib::FibChange;
 use crate::link::Bucket;
 use crate::mesh::Mesh;
 use crate::originator::Features;
@@ -135,6 +136,7 @@ impl Mesh {
                 let told = self.tell_gateway(GatewayNews::New { orig, down, up }, now);
                 let rhythm = Rhythm::new(self.cfg.orig_interval, now);
                 self.gateway.known.insert(orig, Known { rhythm, told });
+                self.out.push_back(Output::Fib(FibChange::Gateway(orig, true)));
             }
             (Some(old), Some(new)) if old != new => {
                 self.tell_gateway(GatewayNews::Changed { orig, down: new.0, up: new.1 }, now);
@@ -156,8 +158,10 @@ impl Mesh {
     /// An originator is no gateway any more, or there no more. The next election, within a second
     /// or before the next DHCP message, finds another one.
     pub(crate) fn gateway_gone(&mut self, orig: MacAddr) {
+        let Some(known) = self.gateway.known.remove(&orig) else { return };
+        self.out.push_back(Output::Fib(FibChange::Gateway(orig, false)));
         // Who comes too often to be told of goes as quietly.
-        if self.gateway.known.remove(&orig).is_some_and(|k| k.told) {
+        if known.told {
             self.event(Event::Gateway(GatewayNews::Gone { orig }));
         }
     }

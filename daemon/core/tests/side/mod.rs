@@ -4,7 +4,7 @@
 #![allow(unreachable_pub, reason = "shared by test programs")]
 
 use mesh_core::fib::NextHop;
-use mesh_core::{Counters, DataPlane, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
+use mesh_core::{Counters, DataPlane, Fib, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
 use std::collections::VecDeque;
 
 /// What a plane wants done, and what it left to the control side.
@@ -18,7 +18,7 @@ pub struct Wires {
 }
 
 impl PlaneSink for Wires {
-    fn link_tx(&mut self, link: LinkId, frame: Frame) {
+    fn link_tx(&mut self, link: LinkId, frame: Frame, _: &Fib) {
         self.tx.push((link, frame));
     }
     fn host_tx(&mut self, frame: Frame) {
@@ -55,7 +55,7 @@ impl DataPlane for Side {
         self.plane.apply(change);
     }
     fn inject_link(&mut self, link: LinkId, frame: Frame) {
-        self.wires.link_tx(link, frame);
+        self.wires.link_tx(link, frame, self.plane.fib());
     }
     fn inject_host(&mut self, frame: Frame) {
         self.wires.host_tx(frame);

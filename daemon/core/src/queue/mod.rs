@@ -1,0 +1,213 @@
+//! The queue in front of a hard interface: who goes first when it cannot take all at once.
+//!
+//! Four classes. Control messages go first, within bounds. Then the owner of this node, whose traffic is
+//! treated as if nobody else were there. All that is left goes to others: guests here and those whose
+//! packets this node carries, fair between those served. One part in fifty is theirs in any case, so that
+//! their connections last while the owner fills the line.
+//!
+//! Nothing here knows rates: what the line takes decides ([`limit::Limit`]). Pure: time and frames are
+//! arguments.
+
+mod codel;
+mod flows;
+pub mod limit;
+mod tag;
+#[cfg(test)]
+mod tests;
+
+pub use flows::{Gone, Place};
+pub use tag::{Class, Tag};
+
+use crate::frame::Frame;
+use crate::time::{Duration, Instant};
+use alloc::collections::VecDeque;
+use flows::Flows;
+
+/// Most control messages that wait; they are small, and old ones are worth little.
+const MOST_CONTROL: usize = 96;
+/// Control messages may get so many bytes ahead of others ...
+const CONTROL_AHEAD: i32 = 16 << 10;
+/// ... and earn one for each four that others send.
+const CONTROL_PART: i32 = 4;
+/// Of the owner's bytes, one in so many is lent to others while both want to send.
+const LENT_PART: i32 = 49;
+/// What is lent is never more than this ahead: one full frame.
+const LENT_MOST: i32 = 1600;
+
+/// Frames and time of one class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClassCount {
+    /// Frames that left.
+    pub frames: u64,
+    /// Bytes that left.
+    pub bytes: u64,
+    /// Frames dropped since they waited too long.
+    pub late: u64,
+    /// Frames dropped since there was no room.
+    pub full: u64,
+    /// Sum of the waiting of those that left, in microseconds.
+    pub waited_us: u64,
+}
+
+/// What passed a queue, by class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueCounts([ClassCount; Class::ALL.len()]);
+
+impl QueueCounts {
+    /// Those of a class.
+    pub fn of(&self, class: Class) -> &ClassCount {
+        self.0.get(class as usize).unwrap_or(&self.0[0])
+    }
+
+    fn of_mut(&mut self, class: Class) -> Option<&mut ClassCount> {
+        self.0.get_mut(class as usize)
+    }
+
+    /// Frames that left without waiting count too.
+    pub fn sent(&mut self, class: Class, len: usize, waited: Duration) {
+        if let Some(count) = self.of_mut(class) {
+            count.frames += 1;
+            count.bytes += len as u64;
+            count.waited_us += waited.as_micros() as u64;
+        }
+    }
+
+    fn dropped(&mut self, class: Class, why: Gone) {
+        if let Some(count) = self.of_mut(class) {
+            match why {
+                Gone::Late => count.late += 1,
+                Gone::Full => count.full += 1,
+            }
+        }
+    }
+}
+
+/// The queue of one hard interface.
+#[derive(Debug)]
+pub struct Queue {
+    control: VecDeque<(Frame, Instant)>,
+    owner: Flows,
+    /// Guests here and those served by relaying.
+    others: Flows,
+    most: usize,
+    /// Bytes that control messages may still take from others.
+    control_left: i32,
+    /// Bytes that others may take from the owner.
+    lent: i32,
+    counts: QueueCounts,
+}
+
+impl Queue {
+    /// An empty queue of up to `most` frames; `seed` is any unpredictable number.
+    pub fn new(seed: u64, most: usize) -> Self {
+        Self {
+            control: VecDeque::new(),
+            owner: Flows::new(seed),
+            others: Flows::new(seed.rotate_left(21)),
+            most: most.max(8),
+            control_left: CONTROL_AHEAD,
+            lent: 0,
+            counts: QueueCounts::default(),
+        }
+    }
+
+    /// Frames that wait.
+    pub fn len(&self) -> usize {
+        self.control.len() + self.owner.len() + self.others.len()
+    }
+
+    /// True when none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What passed.
+    pub fn counts(&self) -> &QueueCounts {
+        &self.counts
+    }
+
+    /// Changes how many frames may wait.
+    pub fn resize(&mut self, most: usize) {
+        self.most = most.max(8);
+    }
+
+    /// Takes a frame in. Those dropped to make room go to `recycle`.
+    pub fn push(&mut self, frame: Frame, tag: Tag, now: Instant, mut recycle: impl FnMut(Frame)) {
+        match tag.class {
+            Class::Control => {
+                if self.control.len() >= MOST_CONTROL
+                    && let Some((old, _)) = self.control.pop_front()
+                {
+                    self.counts.dropped(Class::Control, Gone::Full);
+                    recycle(old);
+                }
+                self.control.push_back((frame, now));
+            }
+            Class::Owner => self.owner.push(frame, tag.place, now),
+            Class::Guest | Class::Relay => self.others.push(frame, tag.place, now),
+        }
+        while self.owner.len() + self.others.len() > self.most {
+            self.shed(&mut recycle);
+        }
+    }
+
+    /// The next frame to send, with its class. Those dropped for waiting too long go to `recycle`.
+    pub fn pop(&mut self, now: Instant, mut recycle: impl FnMut(Frame)) -> Option<(Frame, Class)> {
+        let rest = !self.owner.is_empty() || !self.others.is_empty();
+        if (self.control_left > 0 || !rest)
+            && let Some((frame, at)) = self.control.pop_front()
+        {
+            if rest {
+                self.control_left -= frame.len() as i32;
+            }
+            return Some(self.leave(frame, Class::Control, at, now));
+        }
+        let lend = self.lent >= LENT_MOST && !self.others.is_empty();
+        let order = if lend { [Class::Relay, Class::Owner] } else { [Class::Owner, Class::Relay] };
+        for class in order {
+            let contended = !self.owner.is_empty() && !self.others.is_empty();
+            let Self { owner, others, counts, .. } = self;
+            let flows = if class == Class::Owner { owner } else { others };
+            let popped = flows.pop(now, &mut |frame: Frame, why| {
+                counts.dropped(frame.class.unwrap_or(class), why);
+                recycle(frame);
+            });
+            let Some((frame, at)) = popped else { continue };
+            let len = frame.len() as i32;
+            self.control_left = (self.control_left + len / CONTROL_PART).min(CONTROL_AHEAD);
+            if class == Class::Owner {
+                self.lent = (self.lent + len / LENT_PART).min(LENT_MOST);
+            } else if contended {
+                self.lent -= len;
+            }
+            let class = frame.class.unwrap_or(class);
+            return Some(self.leave(frame, class, at, now));
+        }
+        // All that was left waited too long; control messages may still be there.
+        let (frame, at) = self.control.pop_front()?;
+        Some(self.leave(frame, Class::Control, at, now))
+    }
+
+    /// Gives everything back, for a link that closes.
+    pub fn drain(&mut self, now: Instant, mut recycle: impl FnMut(Frame)) {
+        while let Some((frame, _)) = self.pop(now, &mut recycle) {
+            recycle(frame);
+        }
+    }
+
+    fn leave(&mut self, frame: Frame, class: Class, at: Instant, now: Instant) -> (Frame, Class) {
+        self.counts.sent(class, frame.len(), now.since(at));
+        (frame, class)
+    }
+
+    /// Makes room: others give way first, unless the owner alone has most of it.
+    fn shed(&mut self, recycle: &mut impl FnMut(Frame)) {
+        let Self { owner, others, counts, most, .. } = self;
+        let (flows, class) =
+            if others.len() > *most / 4 || owner.is_empty() { (others, Class::Relay) } else { (owner, Class::Owner) };
+        flows.shed(&mut |frame: Frame, why| {
+            counts.dropped(frame.class.unwrap_or(class), why);
+            recycle(frame);
+        });
+    }
+}
