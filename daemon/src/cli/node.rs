@@ -169,6 +169,9 @@ mod tests {
     use super::*;
     use crate::run::RunSetup;
 
+    /// A signal reaches all of the process: only one test may wait for one at a time.
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
     /// A node that was started with a file, and what its main loop was told since.
     struct World {
         file: PathBuf,
@@ -195,6 +198,7 @@ mod tests {
         /// Sends a real SIGHUP with the file changed; the main loop answers `answer`. Returns
         /// what status shows then, and what the main loop was given.
         fn reload(&mut self, text: &str, answer: Result<String, String>) -> (Reload, Option<RunSetup>) {
+            let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             std::fs::write(&self.file, text).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {

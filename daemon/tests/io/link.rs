@@ -63,6 +63,8 @@ fn a_bridge_around_an_interface_is_seen_through_what_stands_on_it() {
         let there = |w: &Watcher| w.table().by_name("upper").is_some_and(|l| l.below.is_some());
         follow(&mut watcher, "upper", there).await;
         assert!(!bridged(&watcher), "the other end of a wire is not ours");
+        // With both ends of one wire in it the bridge would be a loop, and the storm outlive the test.
+        net.set_master("other", None);
         net.set_master("upper", Some("br"));
         follow(&mut watcher, "upper one in a bridge", bridged).await;
         net.set_master("upper", None);
