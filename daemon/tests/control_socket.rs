@@ -109,12 +109,15 @@ fn lists_have_batctls_keys() {
             })
         );
         assert_eq!(clients["global_clients"][1].get("best"), None);
+        let class = |n: u64| json!({"frames": n, "bytes": 1000 * n, "late": 0, "full": 0, "waited_us": 2000 * n});
         assert_eq!(
             ask(&path, json!("interfaces")).await["interfaces"],
             json!([
                 {
                     "mesh_ifname": "mesh0", "hard_ifname": "wlan0", "hard_address": "02:00:00:00:00:01", "active": true,
-                    "hop_penalty": 5, "mtu": 1532, "wifi": true, "channel_busy_percent": 35, "primary": true
+                    "hop_penalty": 5, "mtu": 1532, "wifi": true, "channel_busy_percent": 35, "primary": true,
+                    "waiting": 3,
+                    "classes": {"control": class(0), "owner": class(0), "guest": class(0), "relay": class(1)}
                 },
                 {"mesh_ifname": "mesh0", "hard_ifname": "eth0", "reason": "it is a port of the bridge br-lan"},
                 {"mesh_ifname": "mesh0", "hard_ifname": "eth1", "reason": "not there or not up"}

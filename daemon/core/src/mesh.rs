@@ -17,6 +17,7 @@ use crate::link::{Bucket, Link, PURGE_AFTER};
 use crate::meter::Meters;
 use crate::multicast;
 use crate::originator::{COPIES, Originators};
+use crate::queue::Class;
 use crate::rng::Rng;
 use crate::snoop::Snoop;
 use crate::sorted::SortedMap;
@@ -612,6 +613,11 @@ impl Mesh {
         let Some(hop) = self.originators.get(&dest).and_then(|o| o.router(table)) else { return false };
         let Some(link) = self.links.get(&hop.link) else { return false };
         let eth = EthHeader { dst: hop.neigh, src: link.cfg.mac, ethertype: ETHERTYPE.into() };
+        let client = matches!(frame.bytes().first(), Some(&packet_type::UNICAST | &packet_type::UNICAST_4ADDR));
+        if table == Table::Host && client {
+            // It starts here.
+            frame.class.get_or_insert(Class::Owner);
+        }
         if let Some(room) = frame.push_front(ETH_LEN).get_mut(..ETH_LEN) {
             room.copy_from_slice(eth.as_bytes());
         }

@@ -278,6 +278,12 @@ pub struct Interface {
     pub channel_busy_percent: Option<u8>,
     /// It gives the originator address.
     pub primary: bool,
+    /// Frames that wait in front of it now.
+    pub waiting: usize,
+    /// What left by it, by class (`control`, `owner`, `guest`, `relay`): `frames` and `bytes` that left, frames dropped
+    /// because they waited too long (`late`) or for want of room (`full`), and how long those that left waited in all
+    /// (`waited_us`).
+    pub classes: SortedMap<String, SortedMap<String, u64>>,
     /// Why it is not used.
     pub reason: Option<String>,
 }
@@ -716,7 +722,7 @@ objects! {
     ConfigView { file, complaints "?", reload }
     Reload { at, changes "?", error }
     MeshView { node "*", aggregated_ogms_enabled, ap_isolation_enabled, bonding_enabled, bridge_loop_avoidance_enabled, distributed_arp_table_enabled, fragmentation_enabled, gw_mode, gw_bandwidth_down, gw_bandwidth_up, gw_sel_class, gw_withdrawn "?", hop_penalty, mcast_flags, mcast_flags_priv, multicast_forceflood_enabled, multicast_fanout, orig_interval, fast_start_enabled }
-    Interface { mesh_ifname, hard_ifname, hard_address, active "?", hop_penalty, mtu, wifi "?", channel_busy_percent, primary "?", reason }
+    Interface { mesh_ifname, hard_ifname, hard_address, active "?", hop_penalty, mtu, wifi "?", channel_busy_percent, primary "?", waiting "?", classes "?", reason }
     Neighbor { hard_ifname, last_seen_msecs, neigh_address, orig_address, tq, throughput, throughput_source, echo_count, receive_count, meshwork "?", distrusted "?" }
     Distrusted { orig_address, since_msecs, lost, other_address, other_asked, other_answered, share }
     Originator { hard_ifname, orig_address, best "?", last_seen_msecs, neigh_address, tq, throughput, tt_ttvn, clients, meshwork "?", share }

@@ -7,6 +7,7 @@ use super::protocol::{
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
+use mesh_core::queue::{Class, QueueCounts};
 use mesh_core::snapshot::{DistrustView, MulticastView, Querier};
 use mesh_core::sorted::SortedMap;
 use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, GatewayMode, GatewayNews, LinkId, MeterReport};
@@ -97,6 +98,8 @@ pub fn interfaces<'a>(s: &'a NodeSnapshot, setup: &'a RunSetup) -> impl Iterator
         wifi: false,
         channel_busy_percent: None,
         primary: false,
+        waiting: 0,
+        classes: SortedMap::new(),
         reason: Some(reason.to_owned()),
     };
     let used = s.mesh.links.iter().map(|l| Interface {
@@ -109,6 +112,8 @@ pub fn interfaces<'a>(s: &'a NodeSnapshot, setup: &'a RunSetup) -> impl Iterator
         wifi: l.wifi,
         channel_busy_percent: s.busy.iter().find(|(name, _)| *name == l.name).map(|(_, percent)| *percent),
         primary: l.primary,
+        waiting: s.io.queues.iter().find(|(name, ..)| *name == l.name).map_or(0, |(_, _, waiting)| *waiting),
+        classes: s.io.queues.iter().find(|(name, ..)| *name == l.name).map_or_else(SortedMap::new, |q| classes(&q.1)),
         reason: None,
     });
     let refused = s.refused.iter().map(move |(name, reason)| idle(name, reason));
@@ -116,6 +121,12 @@ pub fn interfaces<'a>(s: &'a NodeSnapshot, setup: &'a RunSetup) -> impl Iterator
         s.mesh.links.iter().all(|used| used.name != l.name) && s.refused.iter().all(|(name, _)| *name != l.name)
     });
     used.chain(refused).chain(awaited.map(move |l| idle(&l.name, "not there or not up")))
+}
+
+/// What left a hard interface, by class.
+fn classes(counts: &QueueCounts) -> SortedMap<String, SortedMap<String, u64>> {
+    let of = |class: Class| counts.of(class).named().map(|(name, n)| (name.to_owned(), n)).into_iter().collect();
+    Class::ALL.iter().map(|&class| (class.name().to_owned(), of(class))).collect()
 }
 
 /// Who is heard directly.

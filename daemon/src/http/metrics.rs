@@ -3,6 +3,7 @@
 use super::json::Made;
 use super::site::View;
 use crate::control::view;
+use mesh_core::queue::{Class, ClassCount};
 use std::fmt::{Display, Write as _};
 
 /// Media type of the text format, version 0.0.4.
@@ -169,6 +170,37 @@ impl Metrics {
             self.counter(name, help);
             for (ifname, port) in ports() {
                 self.sample(&[("ifname", ifname)], &value(port));
+            }
+        }
+        self.classes(v);
+    }
+
+    /// What left by whose it is.
+    fn classes(&mut self, v: &View<'_>) {
+        let queues = &v.s.io.queues;
+        self.gauge("queue_frames", "Frames that wait in front of a hard interface.");
+        for (ifname, _, waiting) in queues {
+            self.sample(&[("ifname", ifname)], waiting);
+        }
+        type Value = fn(&ClassCount) -> String;
+        let families: [(&str, &str, Value); 5] = [
+            ("class_sent_bytes", "Bytes sent: control, the owner's, guests', carried for others.", |c| {
+                c.bytes.to_string()
+            }),
+            ("class_sent_frames", "Frames sent, by class.", |c| c.frames.to_string()),
+            ("class_late_frames", "Frames dropped because they waited too long, by class.", |c| c.late.to_string()),
+            ("class_full_frames", "Frames dropped for want of room, by class.", |c| c.full.to_string()),
+            ("class_waited_seconds", "How long the frames that were sent waited, by class.", |c| {
+                format!("{}.{:06}", c.waited_us / 1_000_000, c.waited_us % 1_000_000)
+            }),
+        ];
+        for (name, help, value) in families {
+            self.counter(name, help);
+            for (ifname, counts, _) in queues {
+                for &class in Class::ALL {
+                    let labels: [(&str, &dyn Display); 2] = [("ifname", ifname), ("class", &class.name())];
+                    self.sample(&labels, &value(counts.of(class)));
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What the sockets and the mesh interface counted.
 
+use mesh_core::queue::QueueCounts;
+
 /// Counters of one hard interface, or of the mesh interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PortCounters {
@@ -86,6 +88,8 @@ pub struct IoCounters {
     pub host: PortCounters,
     /// Hard interfaces by name, those that are gone included.
     pub links: Vec<(String, PortCounters)>,
+    /// What left hard interfaces by class, and how many frames wait in front of them now.
+    pub queues: Vec<(String, QueueCounts, usize)>,
     /// Frames lost between data plane and control side because too many came at once.
     pub punts_lost: u64,
 }

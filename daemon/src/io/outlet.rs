@@ -7,8 +7,8 @@
 use crate::io::counters::PortCounters;
 use crate::io::port::{BATCH, Gear, Port};
 use mesh_core::queue::limit::Limit;
-use mesh_core::queue::{Queue, Tag};
-use mesh_core::{Fib, Frame, Instant};
+use mesh_core::queue::{Class, Queue, QueueCounts, Tag};
+use mesh_core::{Duration, Fib, Frame, Instant};
 use std::task::Context;
 
 /// Most frames that wait for one hard interface, 0.8 MB of the usual size; 6 ms of a gigabit.
@@ -33,6 +33,8 @@ pub struct Outlet {
     /// The port took no more than the limit allowed when it was last filled.
     held: bool,
     full: u64,
+    /// What went straight out, and what passed queues that are gone.
+    straight: QueueCounts,
 }
 
 impl Outlet {
@@ -46,6 +48,7 @@ impl Outlet {
             limit: Limit::default(),
             held: false,
             full: 0,
+            straight: QueueCounts::default(),
         };
         new.begin(queue);
         new
@@ -60,6 +63,7 @@ impl Outlet {
             while let Some((frame, _)) = old.pop(now, |late| gear.pool.put(late)) {
                 self.batch.push(frame);
             }
+            self.straight.merge(old.counts());
         }
         self.begin(queue);
     }
@@ -95,6 +99,7 @@ impl Outlet {
                 gear.pool.put(frame);
             }
             _ => {
+                self.straight.sent(Class::of(&frame, fib), frame.len(), Duration::ZERO);
                 self.batch.push(frame);
                 if self.batch.len().is_multiple_of(BATCH) {
                     self.send_batch(fib, gear, now);
@@ -117,6 +122,7 @@ impl Outlet {
         self.held = self.port.is_blocked();
         if let Some(queue) = self.queue.as_mut().filter(|q| q.is_empty()) {
             for frame in self.batch.drain(..) {
+                self.straight.unsent(Class::of(&frame, fib), frame.len());
                 let tag = Tag::of(&frame, fib);
                 queue.push(frame, tag, now, |old| gear.pool.put(old));
             }
@@ -147,6 +153,14 @@ impl Outlet {
         if queue.is_empty() {
             self.limit.idle(now);
         }
+    }
+
+    /// What left by class, and how many frames wait.
+    pub fn classes(&self) -> (QueueCounts, usize) {
+        let mut all = self.straight;
+        let Some(queue) = &self.queue else { return (all, 0) };
+        all.merge(queue.counts());
+        (all, queue.len())
     }
 
     /// What was counted.

@@ -6,6 +6,7 @@ use crate::io::port::{BATCH, Gear, Port};
 use crate::io::tap::Tap;
 use mesh_core::config::MAX_LINKS;
 use mesh_core::fib::NextHop;
+use mesh_core::queue::QueueCounts;
 use mesh_core::{Counters, DataPlane, Drop, Fib, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
 use packet::MacAddr;
 use std::task::{Context, Poll};
@@ -36,7 +37,7 @@ struct Io {
     lost_punts: u64,
     dropped: Counters,
     /// Counters of ports that are closed.
-    past: Vec<(String, PortCounters)>,
+    past: Vec<(String, PortCounters, QueueCounts)>,
 }
 
 impl PortablePlane {
@@ -101,10 +102,13 @@ impl PortablePlane {
     /// Closes a hard interface.
     pub fn close_link(&mut self, link: LinkId) {
         let Some(mut gone) = self.io.links.get_mut(usize::from(link.0)).and_then(Option::take) else { return };
-        let last = gone.counters();
-        match self.io.past.iter_mut().find(|(name, _)| *name == gone.name) {
-            Some((_, sum)) => sum.merge(&last),
-            None => self.io.past.push((gone.name, last)),
+        let (last, (classes, _)) = (gone.counters(), gone.classes());
+        match self.io.past.iter_mut().find(|(name, ..)| *name == gone.name) {
+            Some((_, sum, by_class)) => {
+                sum.merge(&last);
+                by_class.merge(&classes);
+            }
+            None => self.io.past.push((gone.name, last, classes)),
         }
     }
 
@@ -163,15 +167,23 @@ impl PortablePlane {
     /// Counters of all ports.
     pub fn io_counters(&mut self) -> IoCounters {
         let host = self.io.tap.as_ref().map(Tap::counters).unwrap_or_default();
-        let mut links = self.io.past.clone();
+        let mut links: Vec<_> = self.io.past.iter().map(|(name, ports, _)| (name.clone(), *ports)).collect();
+        let mut queues: Vec<_> = self.io.past.iter().map(|(name, _, classes)| (name.clone(), *classes, 0)).collect();
         for link in self.io.links.iter_mut().flatten() {
-            let now = link.counters();
+            let (now, (classes, waiting)) = (link.counters(), link.classes());
             match links.iter_mut().find(|(name, _)| *name == link.name) {
                 Some((_, sum)) => sum.merge(&now),
                 None => links.push((link.name.clone(), now)),
             }
+            match queues.iter_mut().find(|(name, ..)| *name == link.name) {
+                Some((_, sum, waits)) => {
+                    sum.merge(&classes);
+                    *waits = waiting;
+                }
+                None => queues.push((link.name.clone(), classes, waiting)),
+            }
         }
-        IoCounters { host, links, punts_lost: self.io.lost_punts }
+        IoCounters { host, links, queues, punts_lost: self.io.lost_punts }
     }
 }
 

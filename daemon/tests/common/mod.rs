@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "shared by test programs that each use a part")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "test code")]
 
+use mesh_core::queue::{Class, QueueCounts};
 use mesh_core::snapshot::{
     AddressView, BackboneView, BlaView, ClaimView, GatewayView, GlobalClientView, LinkView, LocalClientView,
     MulticastView, NeighborView, OriginatorView, PathView, Querier, Snapshot,
@@ -193,7 +194,10 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         gateway_announced: None,
         counters,
     };
+    let mut counts = QueueCounts::default();
+    counts.sent(Class::Relay, 1000, Duration::from_millis(2));
     let io = IoCounters {
+        queues: vec![("wlan0".into(), counts, 3)],
         links: vec![("wlan0".into(), PortCounters { rx_frames: 12, ..PortCounters::default() })],
         ..IoCounters::default()
     };

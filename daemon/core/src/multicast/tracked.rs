@@ -14,6 +14,7 @@ use crate::counters::{Count, Drop};
 use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
 use crate::mesh::Mesh;
+use crate::queue::Class;
 use crate::sorted::SortedSet;
 use crate::time::Instant;
 use alloc::vec::Vec;
@@ -119,7 +120,10 @@ impl Mesh {
             }
             frame.priority = client.priority;
             let what = match leg {
-                Leg::First => Count::McastTx,
+                Leg::First => {
+                    frame.class = Some(client.class.unwrap_or(Class::Owner));
+                    Count::McastTx
+                }
                 Leg::Further { .. } => Count::McastFwd,
             };
             self.counters.frame(what, frame.len());

@@ -49,6 +49,19 @@ pub struct ClassCount {
     pub waited_us: u64,
 }
 
+impl ClassCount {
+    /// Name and value of each, in the order people see them.
+    pub fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            ("frames", self.frames),
+            ("bytes", self.bytes),
+            ("late", self.late),
+            ("full", self.full),
+            ("waited_us", self.waited_us),
+        ]
+    }
+}
+
 /// What passed a queue, by class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueCounts([ClassCount; Class::ALL.len()]);
@@ -69,6 +82,25 @@ impl QueueCounts {
             count.frames += 1;
             count.bytes += len as u64;
             count.waited_us += waited.as_micros() as u64;
+        }
+    }
+
+    /// Takes back a frame that was counted and did not leave.
+    pub fn unsent(&mut self, class: Class, len: usize) {
+        if let Some(count) = self.of_mut(class) {
+            count.frames = count.frames.saturating_sub(1);
+            count.bytes = count.bytes.saturating_sub(len as u64);
+        }
+    }
+
+    /// Adds everything of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, one) in self.0.iter_mut().zip(&other.0) {
+            sum.frames += one.frames;
+            sum.bytes += one.bytes;
+            sum.late += one.late;
+            sum.full += one.full;
+            sum.waited_us += one.waited_us;
         }
     }
 

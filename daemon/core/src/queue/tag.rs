@@ -4,7 +4,7 @@ use super::flows::Place;
 use crate::fib::Fib;
 use crate::frame::Frame;
 use packet::bcast::BcastHeader;
-use packet::consts::packet_type;
+use packet::consts::{ETH_LEN, packet_type};
 use packet::eth::{ClientFrame, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthHeader};
 use packet::frag::FragHeader;
 use packet::icmp::{IcmpHeader, msg_type};
@@ -50,6 +50,30 @@ pub struct Tag {
 
 /// Who a guest's frame is carried for: all guests of this node are one.
 const GUESTS: u64 = 1 << 50;
+
+impl Class {
+    /// The class of a mesh frame, Ethernet header included, that is about to leave: what [`Tag::of`] says,
+    /// without a look at who it is for.
+    #[inline]
+    pub fn of(frame: &Frame, fib: &Fib) -> Self {
+        let packet = frame.bytes().get(ETH_LEN..).unwrap_or_default();
+        match packet.first() {
+            Some(&packet_type::BCAST) => match BcastHeader::parse(packet) {
+                Ok((head, _)) if head.orig != fib.own => Self::Relay,
+                _ => frame.class.unwrap_or(Self::Owner),
+            },
+            Some(&packet_type::UNICAST | &packet_type::MCAST | &packet_type::FRAG) => {
+                frame.class.unwrap_or(Self::Relay)
+            }
+            Some(&packet_type::UNICAST_4ADDR) => match Unicast4Header::parse(packet) {
+                Ok((head, _)) if head.src == fib.own => frame.class.unwrap_or(Self::Owner),
+                _ => frame.class.unwrap_or(Self::Relay),
+            },
+            Some(&packet_type::ICMP) if packet.get(3) == Some(&msg_type::TP) => Self::Relay,
+            _ => Self::Control,
+        }
+    }
+}
 
 impl Tag {
     /// Reads a mesh frame, Ethernet header included, that is about to leave. Whoever made the frame from

@@ -205,6 +205,36 @@ fn tags_tell_whose_it_is() {
     let mut hello = packet(far, client(2), 1);
     hello.bytes_mut()[14] = packet::consts::packet_type::ELP;
     assert_eq!(Tag::of(&hello, &fib).class, Class::Control);
+
+    // What goes straight out is counted by the same classes, without the look inside.
+    let mut flood = Frame::copy_of(packet(far, client(2), 1).bytes());
+    flood.bytes_mut()[14] = packet::consts::packet_type::BCAST;
+    flood.bytes_mut()[22..28].copy_from_slice(far.as_bytes());
+    let mut own_flood = flood.clone();
+    own_flood.bytes_mut()[22..28].copy_from_slice(own.as_bytes());
+    let relay = packet(far, client(2), 1);
+    for (frame, class) in [
+        (&relay, Class::Relay),
+        (&guest, Class::Guest),
+        (&hello, Class::Control),
+        (&flood, Class::Relay),
+        (&own_flood, Class::Owner),
+    ] {
+        assert_eq!((Tag::of(frame, &fib).class, Class::of(frame, &fib)), (class, class));
+    }
+}
+
+#[test]
+fn what_did_not_leave_is_taken_back() {
+    let (mut counts, mut other) = (QueueCounts::default(), QueueCounts::default());
+    counts.sent(Class::Relay, 100, Duration::ZERO);
+    counts.sent(Class::Relay, 200, Duration::from_millis(1));
+    counts.unsent(Class::Relay, 100);
+    other.sent(Class::Relay, 5, Duration::ZERO);
+    counts.merge(&other);
+    let relay = ClassCount { frames: 2, bytes: 205, waited_us: 1000, ..ClassCount::default() };
+    assert_eq!(counts.of(Class::Relay), &relay);
+    assert_eq!(counts.of(Class::Owner), &ClassCount::default());
 }
 
 proptest! {

@@ -6,6 +6,7 @@ use crate::client::{Arrival, Via};
 use crate::counters::{Count, Drop};
 use crate::fib::{NextHop, Table};
 use crate::frame::Frame;
+use crate::queue::Class;
 use crate::time::Instant;
 use alloc::vec::Vec;
 use packet::MacAddr;
@@ -59,6 +60,7 @@ impl Mesh {
         let mut frame = Frame::zeroed(ETH_LEN);
         frame.bytes_mut().copy_from_slice(eth.as_bytes());
         frame.extend(packet);
+        frame.class = Some(Class::Owner);
         self.out.push_back(Output::LinkTx(via.link, frame));
     }
 
