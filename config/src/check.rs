@@ -224,7 +224,15 @@ impl<'a> Checker<'a> {
 
     fn share(&mut self, file: &Table) -> Share {
         let mut s = self.section("share", file);
-        Share { queue: s.flag("queue").unwrap_or(true) }
+        let names = "a list of at most 16 network interfaces, like [\"phy0-ap1\"]";
+        Share {
+            queue: s.flag("queue").unwrap_or(true),
+            guests: s
+                .read("guests", names, |v| {
+                    words(v).filter(|l| l.len() <= 16 && l.iter().all(|n| check_interface(n).is_ok()))
+                })
+                .unwrap_or_default(),
+        }
     }
 
     fn http(&mut self, file: &Table) -> Http {

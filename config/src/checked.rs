@@ -168,11 +168,13 @@ pub enum Io {
 }
 
 /// Whose traffic goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     /// Frames that an interface does not take at once wait in order: the owner's first, then fair between
     /// those that this node carries for.
     pub queue: bool,
+    /// Ports of the bridge of the mesh interface, or the bridge itself for all of them, behind which are guests.
+    pub guests: Vec<String>,
 }
 
 /// Upper bounds of all tables.

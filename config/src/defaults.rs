@@ -86,7 +86,7 @@ impl Default for Config {
             radios: Vec::new(),
             gateway: Gateway::default(),
             limits: Limits::default(),
-            share: Share { queue: true },
+            share: Share { queue: true, guests: Vec::new() },
             http: Http::default(),
             control: Control::default(),
             log: Log::default(),

@@ -519,6 +519,14 @@ pub const KEYS: &[Key] = &[
          node carries for. Without it they wait in the driver, as they came.",
     ),
     node(
+        "share",
+        "guests",
+        "list of interfaces",
+        |c| Some(list(&c.share.guests)),
+        "Ports of the mesh interface's bridge behind which are guests, not the owner: an open access point, say. The \
+         bridge itself stands for all its ports. Without it everybody here counts as owner.",
+    ),
+    node(
         "http",
         "listen",
         "list of places",

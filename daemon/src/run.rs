@@ -57,6 +57,8 @@ pub struct RunSetup {
     pub up: bool,
     /// Frames wait in order of class where an interface does not take all.
     pub queue: bool,
+    /// Ports behind which are guests, or bridges of them.
+    pub guests: Vec<String>,
     /// Where sequence numbers are kept over a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
     /// User to become once the first sockets are open, `None` to stay who started it.
@@ -348,7 +350,7 @@ impl Node {
             self.drive(Input::Tick, now);
             self.plane.flush();
         }
-        if let Some(marked) = self.behind.look(self.host.ifindex, &mut self.watcher, now) {
+        if let Some(marked) = self.behind.look(self.host.ifindex, &self.setup.guests, &mut self.watcher, now) {
             self.host.marked = marked;
             if let Some(info) = self.host.news(self.watcher.table()) {
                 self.drive(Input::Host(info), now);
@@ -590,6 +592,10 @@ impl Node {
         if new.mesh != self.setup.mesh {
             self.inputs.push(Input::Configure(new.mesh.clone()));
             changes.push("routing");
+        }
+        if new.guests != self.setup.guests {
+            self.behind.look_again();
+            changes.push("guests");
         }
         if new.queue != self.setup.queue {
             self.plane.set_queue(new.queue);

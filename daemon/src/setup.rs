@@ -103,6 +103,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
         host_mtu: mesh.mtu,
         up: mesh.up,
         queue: config.share.queue,
+        guests: config.share.guests.clone(),
         state_dir: mesh.state_dir.clone(),
         user: config.control.user.clone(),
         uplink: uplink(&config.gateway),

@@ -2,6 +2,7 @@
 //! changes. An in-kernel data plane mirrors the same changes into its maps.
 
 use crate::config::{LinkId, MAX_LINKS};
+use crate::queue::Class;
 use crate::snoop::Snoop;
 use crate::time::{Duration, Instant};
 use alloc::boxed::Box;
@@ -124,6 +125,8 @@ pub enum FibChange {
         /// Two clients that have one of these bits in common are kept apart.
         bits: u8,
     },
+    /// A station here is a guest, or is none any more.
+    Guest(MacAddr, bool),
     /// A client of another node: its best originator, or `None` when it is gone.
     Client {
         /// The client.
@@ -262,6 +265,8 @@ pub struct Fib {
     claims: Map<FibClaim>,
     /// Marks of other nodes' clients and of our own, while isolation is on.
     marks: Option<Box<[Map<u8>; 2]>>,
+    /// Guests of this node.
+    guests: Map<()>,
     seed: u64,
 }
 
@@ -283,6 +288,7 @@ impl Fib {
             locals: Map::with_hasher(Seeded(seed)),
             claims: Map::with_hasher(Seeded(seed)),
             marks: None,
+            guests: Map::with_hasher(Seeded(seed)),
             seed,
         }
     }
@@ -328,6 +334,12 @@ impl Fib {
                 if let Some(entry) = self.origs.get_mut(&orig.to_u64()) {
                     entry.bond = bond.map(|bond| Box::new((bond, 0)));
                 }
+            }
+            FibChange::Guest(addr, true) => {
+                self.guests.insert(addr.to_u64(), ());
+            }
+            FibChange::Guest(addr, false) => {
+                self.guests.remove(&addr.to_u64());
             }
             FibChange::Isolation(on) => {
                 let map = || Map::with_hasher(Seeded(self.seed));
@@ -429,6 +441,13 @@ impl Fib {
     #[inline]
     pub fn client(&self, addr: MacAddr, vid: Vid) -> Option<ClientAt> {
         self.clients.get(&client_key(addr, vid)).copied()
+    }
+
+    /// Whose frame it is that a client of ours sent.
+    #[inline]
+    pub fn class_of(&self, client: MacAddr) -> Class {
+        let guest = !self.guests.is_empty() && self.guests.contains_key(&client.to_u64());
+        if guest { Class::Guest } else { Class::Owner }
     }
 
     /// State of an own client.

@@ -24,4 +24,6 @@ pub struct Behind {
     pub wifi: bool,
     /// The bridge keeps it from other isolated ports.
     pub isolated: bool,
+    /// Who is there is a guest, not the owner of this node.
+    pub guest: bool,
 }

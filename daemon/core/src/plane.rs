@@ -10,7 +10,6 @@ use crate::counters::{Count, Counters, Drop};
 use crate::fib::{Fib, FibChange, LocalState, NextHop, Table};
 use crate::fragment;
 use crate::frame::Frame;
-use crate::queue::Class;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL, VERSION, packet_type};
@@ -307,7 +306,7 @@ impl Plane {
             return self.discard_host(Drop::NoRoute, frame, sink);
         };
         frame.priority = inner.priority(frame.bytes());
-        frame.class = Some(Class::Owner);
+        frame.class = Some(self.fib.class_of(inner.src));
         self.counters.frame(Count::Tx, frame.len());
         let ttvn = ttvn.wrapping_sub(u8::from(at.roaming));
         let head = UnicastHeader::new(at.orig, ttvn);

@@ -2,6 +2,8 @@
 
 mod side;
 
+use mesh_core::queue::Class;
+use mesh_core::sorted::SortedMap;
 use mesh_core::{
     Algorithm, Behind, Choice, Count, Drop, Duration, Frame, HostInfo, Input, Instant, LinkConfig, LinkId, Measure,
     Mesh, MeshConfig, Station, drive,
@@ -283,17 +285,33 @@ fn the_bridge_tells_who_is_marked() {
     let mut p = Pair::new(Algorithm::Iv, |cfg| cfg.ap_isolation = true);
     assert!(p.send(0, a, MacAddr::BROADCAST) && p.send(1, b, MacAddr::BROADCAST));
     p.run(Duration::from_secs(5));
-    let behind = Behind { wifi: false, isolated: true };
+    let behind = Behind { isolated: true, ..Behind::default() };
     p.input(0, Input::Host(HostInfo { marked: [(a, behind)].into(), ..HostInfo::default() }));
     p.run(Duration::from_secs(5));
     assert!(p.send(0, a, b) && p.send(1, b, a), "one of them alone is not kept apart");
     p.input(1, Input::Host(HostInfo { marked: [(b, behind)].into(), ..HostInfo::default() }));
     p.run(Duration::from_secs(5));
     assert!(!p.send(0, a, b) && !p.send(1, b, a));
-    let other = Behind { wifi: true, isolated: false };
+    let other = Behind { wifi: true, ..Behind::default() };
     p.input(1, Input::Host(HostInfo { marked: [(b, other)].into(), ..HostInfo::default() }));
     p.run(Duration::from_secs(5));
     assert!(p.send(0, a, b) && p.send(1, b, a), "marks of different kinds");
+}
+
+#[test]
+fn the_bridge_tells_who_is_a_guest() {
+    let a = MacAddr([2, 0xcc, 0, 0, 0, 1]);
+    let mut p = Pair::new(Algorithm::Iv, |_| {});
+    let guest = Behind { guest: true, ..Behind::default() };
+    let mut told = |marked: &[(MacAddr, Behind)]| {
+        let mut all = SortedMap::new();
+        all.extend(marked.iter().copied());
+        p.input(0, Input::Host(HostInfo { marked: all, ..HostInfo::default() }));
+        p.nodes[0].1.plane.fib().class_of(a)
+    };
+    assert_eq!(told(&[]), Class::Owner);
+    assert_eq!(told(&[(a, guest)]), Class::Guest);
+    assert_eq!(told(&[(a, Behind::default())]), Class::Owner, "moved to another port");
 }
 
 #[test]

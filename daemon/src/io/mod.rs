@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod counters;
+pub mod drain;
 pub mod filter;
 pub mod outlet;
 pub mod packet_port;

@@ -6,6 +6,7 @@
 
 use crate::io::checksum;
 use crate::io::counters::PortCounters;
+use crate::io::drain::Drain;
 use crate::io::filter::{self, Lane, TAGGED_LEN};
 use crate::io::port::{BATCH, Gear, Port};
 use crate::sys::mmsg::RxNote;
@@ -17,9 +18,12 @@ use packet::consts::ETHERTYPE;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
 use std::task::Context;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::{Sleep, sleep};
 
 /// Receive buffer for payload: about 3 ms of a gigabit of small frames, counted as the kernel
 /// counts, with its overhead per frame.
@@ -27,12 +31,21 @@ const PAYLOAD_BUFFER: usize = 2 << 20;
 /// Receive buffer for routing messages.
 const ROUTING_BUFFER: usize = 512 << 10;
 
+/// An interface that does not tell when it has room is looked at so often: the timer's finest step.
+const LOOK_AFTER: Duration = Duration::from_millis(1);
+
 /// A hard interface behind packet sockets.
 pub struct PacketPort {
     routing: AsyncFd<OwnedFd>,
     payload: AsyncFd<OwnedFd>,
     /// Watches for room to send, while there is none.
     blocked: Option<AsyncFd<OwnedFd>>,
+    /// For interfaces that do not tell by the socket when they have room.
+    drain: Drain,
+    /// Bytes that may be in such an interface.
+    most: u32,
+    /// When to look whether it has room.
+    look: Option<Pin<Box<Sleep>>>,
     /// SO_PRIORITY as last set.
     priority: u8,
     counters: PortCounters,
@@ -49,7 +62,19 @@ impl PacketPort {
         // takes it but the very last one asked. So payload is opened first.
         let payload = open_lane(ifindex, mac, Lane::Payload, PAYLOAD_BUFFER)?;
         let routing = open_lane(ifindex, mac, Lane::Routing, ROUTING_BUFFER)?;
-        Ok(Self { routing, payload, blocked: None, priority: 0, counters: PortCounters::default() })
+        let (drain, counters) = (Drain::new(ifindex), PortCounters::default());
+        Ok(Self { routing, payload, blocked: None, drain, most: u32::MAX, look: None, priority: 0, counters })
+    }
+
+    /// How many frames from the front the interface has room for; at least one if it is empty.
+    fn room(&mut self, frames: &[Frame]) -> usize {
+        let mut bytes = self.drain.bytes();
+        let fits = |frame: &&Frame| {
+            let fits = bytes == 0 || bytes < self.most;
+            bytes = bytes.saturating_add(u32::try_from(frame.len()).unwrap_or(u32::MAX));
+            fits
+        };
+        frames.iter().take_while(fits).count()
     }
 
     fn set_priority(&mut self, priority: u8) {
@@ -111,7 +136,11 @@ impl Port for PacketPort {
         if write {
             self.blocked = None;
         }
-        routing || payload || write
+        let room = waiting && self.look.as_mut().is_some_and(|look| look.as_mut().poll(cx).is_ready());
+        if room {
+            self.look = None;
+        }
+        routing || payload || write || room
     }
 
     fn recv(&mut self, gear: &mut Gear, into: &mut Vec<Frame>) {
@@ -120,14 +149,20 @@ impl Port for PacketPort {
     }
 
     fn send(&mut self, gear: &mut Gear, frames: &mut Vec<Frame>) {
-        self.blocked = None;
+        (self.blocked, self.look) = (None, None);
+        let room = if self.drain.is_early() { self.room(frames) } else { frames.len() };
         let (mut done, mut fresh) = (0, true);
-        while let Some(rest) = frames.get(done..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = frames.get(done..room).filter(|rest| !rest.is_empty()) {
             let (n, stop) = self.send_run(gear, rest, &mut fresh);
             done += n;
             if stop {
                 break;
             }
+        }
+        let bytes = frames.iter().take(done).map(Frame::len).sum();
+        self.drain.sent(done, bytes, || options::unsent(self.payload.get_ref()).ok());
+        if done < frames.len() && self.blocked.is_none() {
+            self.look = Some(Box::pin(sleep(LOOK_AFTER)));
         }
         for frame in frames.drain(..done) {
             gear.pool.put(frame);
@@ -135,14 +170,18 @@ impl Port for PacketPort {
     }
 
     fn is_blocked(&self) -> bool {
-        self.blocked.is_some()
+        self.blocked.is_some() || self.look.is_some()
     }
 
-    fn unsent(&self) -> Option<u32> {
+    fn unsent(&mut self) -> Option<u32> {
+        if self.drain.is_early() {
+            return Some(self.drain.bytes());
+        }
         options::unsent(self.payload.get_ref()).ok()
     }
 
     fn limit_unsent(&mut self, bytes: u32) {
+        self.most = bytes;
         // The kernel doubles what it is given.
         let _ = SockRef::from(self.payload.get_ref()).set_send_buffer_size(bytes as usize / 2);
     }

@@ -56,7 +56,7 @@ pub trait Port {
 
     /// Bytes sent that have not left the machine yet, as the kernel counts them; `None` where it does not
     /// tell.
-    fn unsent(&self) -> Option<u32> {
+    fn unsent(&mut self) -> Option<u32> {
         None
     }
 

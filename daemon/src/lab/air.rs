@@ -35,6 +35,8 @@ struct Shared {
 struct State {
     medium: Medium,
     taps: Vec<File>,
+    /// Radios without room, and whether their nodes are left waiting yet.
+    full: Vec<(RadioId, bool)>,
     /// How far behind the clock the medium ran at worst since this was asked last.
     lag: Duration,
     stop: bool,
@@ -52,7 +54,7 @@ impl Air {
             .context("timerfd")?;
         epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE)).context("epoll")?;
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)).context("epoll")?;
-        let state = State { medium, taps: Vec::new(), lag: Duration::ZERO, stop: false };
+        let state = State { medium, taps: Vec::new(), full: Vec::new(), lag: Duration::ZERO, stop: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), wake, epoll });
         let thread = thread::Builder::new().name("air".into()).spawn({
             let shared = Arc::clone(&shared);
@@ -112,6 +114,26 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Hears those nodes again whose radio has room, and no longer those whose radio has none.
+    fn listen(&self, state: &mut State) {
+        let State { medium, taps, full, .. } = state;
+        let set = |radio: RadioId, on: bool| {
+            let Some(tap) = taps.get(radio.0) else { return };
+            let events = if on { EpollFlags::EPOLLIN } else { EpollFlags::empty() };
+            let _ = self.epoll.modify(tap, &mut EpollEvent::new(events, u64::try_from(radio.0).unwrap_or(WAKE)));
+        };
+        full.retain(|(radio, silenced)| {
+            let room = medium.has_room(*radio);
+            if room == *silenced {
+                set(*radio, room);
+            }
+            !room
+        });
+        for (_, silenced) in full {
+            *silenced = true;
+        }
+    }
+
     fn run(&self, timer: &TimerFd) {
         let start = std::time::Instant::now();
         let clock = || Instant::from_micros(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX / 4));
@@ -141,6 +163,7 @@ impl Shared {
             }
             let now = clock();
             state.deliver(now);
+            self.listen(&mut state);
             let next = state.medium.poll_timeout();
             drop(state);
             let Some(next) = next else { continue };
@@ -156,6 +179,12 @@ impl State {
     fn hear(&mut self, radio: RadioId, buffer: &mut [u8], now: Instant) {
         let Some(mut tap) = self.taps.get(radio.0) else { return };
         for _ in 0..BURST {
+            if !self.medium.has_room(radio) {
+                if self.full.iter().all(|(full, _)| *full != radio) {
+                    self.full.push((radio, false));
+                }
+                return;
+            }
             match tap.read(buffer) {
                 Ok(len) => self.medium.send(radio, buffer.get(..len).unwrap_or_default(), now),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

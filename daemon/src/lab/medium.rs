@@ -151,6 +151,11 @@ impl Medium {
         }
     }
 
+    /// A radio's hardware takes another frame without losing it.
+    pub(crate) fn has_room(&self, radio: RadioId) -> bool {
+        self.radios.get(radio.0).is_none_or(|r| r.groups.len().max(r.unicasts.len()) < HARDWARE)
+    }
+
     /// The next delivery that is due at `now`, oldest first.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<Delivery> {
         loop {
@@ -400,6 +405,9 @@ enum Outcome {
 
 /// Times a unicast frame is sent again before it is given up (dot11ShortRetryLimit).
 const RETRIES: u32 = 7;
+/// Frames that a radio takes from its node before some of them are sent; what comes later waits in the
+/// node's interface. As many as two aggregates of a real one.
+const HARDWARE: usize = 16;
 const GROUP_QUEUE: usize = 64;
 const UNICAST_QUEUE: usize = 128;
 const SLOT: Duration = Duration::from_micros(9);

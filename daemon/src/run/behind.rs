@@ -1,5 +1,6 @@
 //! Which stations on our bridge are behind a radio or behind an isolated port: other nodes are told,
-//! for AP isolation. Source: "Translation table" sections 1 and 10.
+//! for AP isolation. And which are guests: the owner goes first.
+//! Source: "Translation table" sections 1 and 10.
 //!
 //! A TAP device does not show the port that a frame came in on, nor its firewall mark; the forwarding
 //! table of the bridge has the port. It is read once a second, and not at all while no port is of
@@ -29,10 +30,16 @@ impl Watch {
         Self { next: Instant::ZERO, told: SortedMap::new() }
     }
 
+    /// The next look is due at once.
+    pub(super) fn look_again(&mut self) {
+        self.next = Instant::ZERO;
+    }
+
     /// Looks if it is time to: all such stations if they are others than before.
     pub(super) fn look(
         &mut self,
         host: u32,
+        guests: &[String],
         watcher: &mut Watcher,
         now: Instant,
     ) -> Option<SortedMap<MacAddr, Behind>> {
@@ -40,7 +47,8 @@ impl Watch {
             return None;
         }
         self.next = now + EVERY;
-        let ports = ports(host, watcher.table(), |port| radio_below(Path::new("/sys/class/net"), &port.name).is_some());
+        let ports =
+            ports(host, guests, watcher.table(), |port| radio_below(Path::new("/sys/class/net"), &port.name).is_some());
         let mut found = SortedMap::new();
         if !ports.is_empty() {
             let listed = watcher.requests().stations(|port, station| {
@@ -63,12 +71,20 @@ impl Watch {
 }
 
 /// Ports that matter, of the bridges that the mesh interface or a VLAN on it is in.
-fn ports(host: u32, table: &LinkTable, is_radio: impl Fn(&LinkInfo) -> bool) -> SortedMap<u32, Behind> {
+fn ports(
+    host: u32,
+    guests: &[String],
+    table: &LinkTable,
+    is_radio: impl Fn(&LinkInfo) -> bool,
+) -> SortedMap<u32, Behind> {
     let ours = |l: &LinkInfo| l.index == host || l.below == Some(host);
     let bridges: Vec<u32> =
         table.iter().filter(|l| ours(l) && l.master_kind == "bridge").filter_map(|l| l.master).collect();
     let others = table.iter().filter(|l| !ours(l) && l.master.is_some_and(|m| bridges.contains(&m)));
-    let behind = others.map(|l| (l.index, Behind { wifi: is_radio(l), isolated: l.isolated }));
+    let name = |index: u32| table.iter().find(|l| l.index == index).map(|l| &l.name);
+    let is_guest =
+        |l: &LinkInfo| guests.contains(&l.name) || l.master.and_then(name).is_some_and(|m| guests.contains(m));
+    let behind = others.map(|l| (l.index, Behind { wifi: is_radio(l), isolated: l.isolated, guest: is_guest(l) }));
     behind.filter(|(_, b)| *b != Behind::default()).collect()
 }
 
@@ -96,9 +112,13 @@ mod tests {
             link(10, "wlan2", Some(8)),
         ];
         let radio = |l: &LinkInfo| l.name.starts_with("wlan");
-        let found = ports(2, &links.into_iter().collect(), radio);
-        let wifi = Behind { wifi: true, isolated: false };
-        let isolated = Behind { wifi: false, isolated: true };
-        assert_eq!(found, [(3, wifi), (5, isolated), (10, wifi)].into());
+        let links = links.into_iter().collect();
+        let wifi = Behind { wifi: true, ..Behind::default() };
+        let isolated = Behind { isolated: true, ..Behind::default() };
+        assert_eq!(ports(2, &[], &links, radio), [(3, wifi), (5, isolated), (10, wifi)].into());
+        // A port, and a whole bridge, of guests; another bridge has nothing to do with the mesh.
+        let guest = |b: Behind| Behind { guest: true, ..b };
+        let found = ports(2, &["eth0".into(), "br2".into(), "br1".into()], &links, radio);
+        assert_eq!(found, [(3, wifi), (4, guest(Behind::default())), (5, isolated), (10, guest(wifi))].into());
     }
 }

@@ -61,6 +61,7 @@ pub fn setup() -> RunSetup {
         host_mtu: None,
         up: true,
         queue: true,
+        guests: Vec::new(),
         state_dir: None,
         user: None,
         uplink: None,

@@ -26,6 +26,7 @@ fn setup(links: &[&str]) -> RunSetup {
         host_mtu: None,
         up: true,
         queue: true,
+        guests: Vec::new(),
         state_dir: None,
         user: None,
         uplink: None,

@@ -148,7 +148,7 @@ enum Told {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         vlans: Vec<(String, u16)>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        marked: Vec<(String, bool, bool)>,
+        marked: Vec<(String, bool, bool, bool)>,
     },
     Leave,
     Internet {
@@ -521,7 +521,7 @@ impl Told {
             Input::Host(host) => Self::Host {
                 bridged: host.bridged,
                 vlans: host.vlans.iter().map(|(addr, vid)| (addr.to_string(), vid.to_wire())).collect(),
-                marked: host.marked.iter().map(|(addr, b)| (addr.to_string(), b.wifi, b.isolated)).collect(),
+                marked: host.marked.iter().map(|(addr, b)| (addr.to_string(), b.wifi, b.isolated, b.guest)).collect(),
             },
             Input::LinkRx(link, frame) => Self::LinkRx { link: link.0, frame: hex(frame.bytes()) },
             Input::HostRx(frame) => Self::HostRx { frame: hex(frame.bytes()) },
@@ -580,8 +580,8 @@ impl Told {
             Self::Leave => Input::Leave,
             Self::Host { bridged, vlans, marked } => {
                 let vlans = vlans.iter().filter_map(|(addr, vid)| Some((mac(addr).ok()?, Vid::from_wire(*vid)?)));
-                let marked = marked.iter().filter_map(|(addr, wifi, isolated)| {
-                    Some((mac(addr).ok()?, Behind { wifi: *wifi, isolated: *isolated }))
+                let marked = marked.iter().filter_map(|(addr, wifi, isolated, guest)| {
+                    Some((mac(addr).ok()?, Behind { wifi: *wifi, isolated: *isolated, guest: *guest }))
                 });
                 Input::Host(HostInfo { bridged: *bridged, vlans: vlans.collect(), marked: marked.collect() })
             }
@@ -699,7 +699,7 @@ mod tests {
             Input::Host(HostInfo {
                 bridged: true,
                 vlans: vec![(MacAddr([2; 6]), Vid::tagged(7))],
-                marked: [(MacAddr([4; 6]), Behind { wifi: true, isolated: false })].into(),
+                marked: [(MacAddr([4; 6]), Behind { wifi: true, isolated: false, guest: true })].into(),
             }),
             Input::Internet(false),
             Input::Leave,

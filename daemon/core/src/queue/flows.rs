@@ -3,6 +3,7 @@
 //! above it works by the same rule.
 
 use super::codel::Codel;
+use super::tag::mix;
 use crate::fib::Seeded;
 use crate::frame::Frame;
 use crate::time::Instant;
@@ -102,6 +103,8 @@ pub(super) struct Flows {
     idle_groups: Vec<u32>,
     by_group: HashMap<u64, u32, Seeded>,
     turns: Turns,
+    /// For each next hop, the groups whose frames are for itself.
+    near: HashMap<u64, VecDeque<u32>, Seeded>,
     /// Turns that went to a next hop in place of somebody behind it.
     near_turns: u32,
     frames: usize,
@@ -119,6 +122,7 @@ impl Flows {
             idle_groups: Vec::new(),
             by_group: HashMap::with_hasher(Seeded::new(seed)),
             turns: Turns::default(),
+            near: HashMap::with_hasher(Seeded::new(seed)),
             near_turns: 0,
             frames: 0,
             bytes: 0,
@@ -217,12 +221,17 @@ impl Flows {
         if group.near {
             return chosen;
         }
-        let Some(&near) = self.by_group.get(&near_key(group.hop)) else { return chosen };
-        if self.groups.get(near as usize).is_none_or(|n| n.frames == 0) {
+        let Some(near) = self.near.get_mut(&group.hop) else { return chosen };
+        let Some(first) = near.iter().position(|i| self.groups.get(*i as usize).is_some_and(|n| n.frames > 0)) else {
+            return chosen;
+        };
+        self.near_turns += 1;
+        if self.near_turns.is_multiple_of(ONWARD_TURN) {
             return chosen;
         }
-        self.near_turns += 1;
-        if self.near_turns.is_multiple_of(ONWARD_TURN) { chosen } else { near }
+        // Those who send to it take turns in this too.
+        near.rotate_left(first + 1);
+        near.back().copied().unwrap_or(chosen)
     }
 
     /// The next frame of a group; `None` when all that was left waited too long.
@@ -272,7 +281,7 @@ impl Flows {
     }
 
     fn group_of(&mut self, place: Place) -> u32 {
-        let key = if place.near { near_key(place.hop) } else { place.served << 1 };
+        let key = group_key(place);
         if let Some(&group) = self.by_group.get(&key) {
             return group;
         }
@@ -283,6 +292,9 @@ impl Flows {
         if let Some(group) = self.groups.get_mut(index as usize) {
             (group.key, group.near) = (key, place.near);
             (group.frames, group.deficit) = (0, QUANTUM);
+        }
+        if place.near {
+            self.near.entry(place.hop).or_default().push_back(index);
         }
         self.by_group.insert(key, index);
         self.turns.new.push_back(index);
@@ -318,15 +330,23 @@ impl Flows {
             }
             self.idle_flows.push(flow);
         }
+        if group.near
+            && let Some(near) = self.near.get_mut(&group.hop)
+        {
+            near.retain(|i| *i != index);
+            if near.is_empty() {
+                self.near.remove(&group.hop);
+            }
+        }
         self.by_group.remove(&group.key);
         self.idle_groups.push(index);
     }
 }
 
-/// The group of frames that a next hop gets for itself, whoever sent them. Those of originators served
-/// have even numbers.
-const fn near_key(hop: u64) -> u64 {
-    hop << 1 | 1
+/// The group of a frame: who is served by it, and whether it ends at the next hop.
+const fn group_key(place: Place) -> u64 {
+    // Addresses have 48 bits.
+    if place.near { mix(place.served, place.hop) | 1 } else { place.served << 1 }
 }
 
 /// Bytes that a flow costs in a group of its own, its entry in both tables and room for its first frames

@@ -84,14 +84,18 @@ impl Tag {
         let hop = eth.dst.to_u64();
         let own = fib.own.to_u64();
         let relay_of = |served: u64, flow: u64| Self::new(Class::Relay, served, hop, flow);
-        let started_here = |flow: u64| match frame.class {
-            Some(Class::Guest) => Self::new(Class::Guest, GUESTS, hop, flow),
-            _ => Self::new(Class::Owner, own, hop, flow),
-        };
+        // Without a mark the control side made it, of a client's frame or for itself.
+        let made_here =
+            |client: Option<ClientFrame>, flow: u64| match frame.class.or_else(|| Some(fib.class_of(client?.src))) {
+                Some(Class::Guest) => Self::new(Class::Guest, GUESTS, hop, flow),
+                _ => Self::new(Class::Owner, own, hop, flow),
+            };
+        let started_here = |flow: u64| made_here(None, flow);
         let tag = match packet.first() {
             Some(&packet_type::BCAST) => match BcastHeader::parse(packet) {
                 Ok((head, _)) if head.orig != fib.own => relay_of(head.orig.to_u64(), 0),
-                _ => started_here(0),
+                Ok((_, inner)) => made_here(ClientFrame::parse(inner).ok(), 0),
+                Err(_) => started_here(0),
             },
             // Who sent a group packet is said by the client frame in it, far inside.
             Some(&packet_type::MCAST) if frame.class.is_none() => relay_of(0, 0),
@@ -101,7 +105,7 @@ impl Tag {
                 let (flow, client) = flow_of(inner);
                 let ours = client.is_some_and(|c| fib.local(c.src, c.vid).is_some());
                 if ours || frame.class.is_some() {
-                    started_here(flow)
+                    made_here(client, flow)
                 } else {
                     let from = client.and_then(|c| fib.client(c.src, c.vid)).map(|at| at.orig);
                     let to = dest_of(packet);
@@ -110,13 +114,13 @@ impl Tag {
                 }
             }
             Some(&packet_type::UNICAST_4ADDR) => {
-                let (flow, _) = flow_of(packet.get(Unicast4Header::LEN..).unwrap_or_default());
+                let (flow, client) = flow_of(packet.get(Unicast4Header::LEN..).unwrap_or_default());
                 match Unicast4Header::parse(packet) {
                     Ok((head, _)) if head.src != fib.own && frame.class.is_none() => {
                         let to = head.unicast.dest;
                         relay_of(fib.served(head.src, to).to_u64(), flow).near_if(to.to_u64())
                     }
-                    _ => started_here(flow),
+                    _ => made_here(client, flow),
                 }
             }
             Some(&packet_type::FRAG) => match FragHeader::parse(packet) {
@@ -178,7 +182,8 @@ fn flow_of(inner: &[u8]) -> (u64, Option<ClientFrame>) {
     (mix(hash, u64::from(proto.unwrap_or(0))), Some(client))
 }
 
-const fn mix(a: u64, b: u64) -> u64 {
+/// Two numbers made one, well stirred.
+pub(super) const fn mix(a: u64, b: u64) -> u64 {
     let x = (a ^ b).wrapping_mul(0xff51_afd7_ed55_8ccd);
     x ^ (x >> 31)
 }

@@ -93,6 +93,16 @@ fn a_next_hop_comes_before_what_goes_through_it() {
     let got = contend(&[(far, 16), (near, 16)], 2_500_000, 10);
     let part = share(&got, |i| i == 1);
     assert!(part > 0.95 && got[0] > 0, "the next hop has {part}");
+    // Those who send to it are equals, however many flows.
+    let mut sources = alloc::vec![(far, 16), (near, 16)];
+    sources.extend((0..16).map(|i| {
+        let mut other = tag(Class::Relay, 9, 10 + i);
+        other.place.near = true;
+        (other, 16)
+    }));
+    let got = contend(&sources, 2_500_000, 20);
+    let one = got[1] as f64 / got[1..].iter().sum::<u64>() as f64;
+    assert!((0.47..0.53).contains(&one), "one flow to the next hop against sixteen: {one}");
     // But it takes nothing from those who are reached another way.
     let got = contend(&[(far, 16), (near, 16), (elsewhere, 16)], 2_500_000, 10);
     let other = share(&got, |i| i == 2);
@@ -202,6 +212,17 @@ fn tags_tell_whose_it_is() {
     guest.class = Some(Class::Guest);
     assert_eq!(Tag::of(&guest, &fib).class, Class::Guest);
     assert_ne!(of(far, client(2), 1).place.flow, of(far, client(2), 2).place.flow, "ports tell flows apart");
+    fib.apply(&FibChange::Guest(client(1), true));
+    assert_eq!(Tag::of(&packet(far, client(1), 1), &fib).class, Class::Guest, "known by its address");
+    let mut flood = packet(far, client(1), 1);
+    let inner = flood.bytes()[24..].to_vec();
+    flood.bytes_mut()[..6].fill(0xff);
+    flood.bytes_mut()[14] = packet::consts::packet_type::BCAST;
+    flood.bytes_mut()[22..28].copy_from_slice(own.as_bytes());
+    flood.bytes_mut()[28..].copy_from_slice(&inner[..inner.len() - 4]);
+    assert_eq!(Tag::of(&flood, &fib).class, Class::Guest, "what the control side floods for it");
+    fib.apply(&FibChange::Guest(client(1), false));
+    assert_eq!(Tag::of(&flood, &fib).class, Class::Owner);
     let mut hello = packet(far, client(2), 1);
     hello.bytes_mut()[14] = packet::consts::packet_type::ELP;
     assert_eq!(Tag::of(&hello, &fib).class, Class::Control);

@@ -5,10 +5,12 @@
 //! frame, all answers up to the next OGM would have nowhere to go.
 
 use super::Key;
+use crate::border::Output;
+use crate::fib::FibChange;
 use crate::host::HostInfo;
 use crate::mesh::Mesh;
 use crate::time::Instant;
-use packet::Vid;
+use packet::{MacAddr, Vid};
 
 impl Mesh {
     /// Adds the address of the mesh interface.
@@ -23,6 +25,13 @@ impl Mesh {
     pub(crate) fn host_changed(&mut self, info: HostInfo, now: Instant) {
         let old = core::mem::replace(&mut self.host, info);
         self.refresh_marks(now);
+        let guest = |info: &HostInfo, addr: &MacAddr| info.marked.get(addr).is_some_and(|b| b.guest);
+        for addr in old.marked.keys().filter(|a| guest(&old, a) && !guest(&self.host, a)) {
+            self.out.push_back(Output::Fib(FibChange::Guest(*addr, false)));
+        }
+        for addr in self.host.marked.keys().filter(|a| guest(&self.host, a) && !guest(&old, a)) {
+            self.out.push_back(Output::Fib(FibChange::Guest(*addr, true)));
+        }
         let new = self.host.vlans.clone();
         for key in old.vlans.iter().filter(|key| !new.contains(key)) {
             self.remove_own_client(*key);
