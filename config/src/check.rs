@@ -350,7 +350,9 @@ impl<'a> Checker<'a> {
         let channel = s.number("channel", 1..=177).and_then(|n| u8::try_from(n).ok());
         let mut radio = Radio::new("", "", 1);
         radio.mode = s.read("mode", "\"mesh\" or \"adhoc\"", |v| RadioMode::parse(&word(v)?)).unwrap_or(radio.mode);
-        radio.phy = s.read("phy", "the name of a radio, like \"phy0\"", |v| word(v).filter(|w| !w.is_empty()));
+        radio.phy = s.read("phy", "the name of a radio, like \"phy0\"", |v| {
+            word(v).filter(|w| !w.is_empty() && !w.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/'))
+        });
         radio.width = s
             .read("width", "20, 40, 80 or 160, in MHz", |v| match v {
                 Setting::Integer(n) => u8::try_from(*n).ok().filter(|n| radio::WIDTHS.contains(n)),

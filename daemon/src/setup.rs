@@ -138,3 +138,70 @@ fn uplink(g: &config::Gateway) -> Option<UplinkSetup> {
         interface: g.check_interface.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::uci::{Files, load};
+
+    /// The options that others than the main loop read: the file's own table, log and sockets.
+    const ELSEWHERE: [&str; 7] = [
+        "meshwork.http.listen",
+        "meshwork.http.port",
+        "meshwork.http.hosts",
+        "meshwork.http.token_file",
+        "meshwork.control.socket",
+        "meshwork.control.group",
+        "meshwork.log.level",
+    ];
+
+    fn setup(meshwork: &str) -> RunSetup {
+        let (config, complaints) = load(&Files { meshwork, ..Files::default() }, "mesh0", &Overrides::default());
+        assert!(complaints.is_empty(), "{meshwork}: {complaints:?}");
+        run_setup(&config)
+    }
+
+    /// Each option changes what the node runs with, and so it is not lost on its way.
+    #[test]
+    fn every_option_reaches_the_node() {
+        let mut seen = 0;
+        for line in include_str!("../../tests/openwrt/values").lines() {
+            let mut fields = line.split('\t');
+            let (Some(option), Some(value)) = (fields.next(), fields.next()) else { continue };
+            let mut path = option.split('.');
+            let (Some("meshwork"), Some(section), Some(name)) = (path.next(), path.next(), path.next()) else {
+                continue;
+            };
+            if ELSEWHERE.contains(&option) {
+                continue;
+            }
+            let others: &[(&str, &str)] = match (section, name) {
+                ("link", _) => &[("interface", "eth0")],
+                ("radio", "bssid") => &[("interface", "w0"), ("mesh_id", "x"), ("channel", "1"), ("mode", "adhoc")],
+                ("radio", _) => &[("interface", "w0"), ("mesh_id", "x"), ("channel", "1")],
+                ("gateway", "mode") => &[],
+                ("gateway", "check") => &[("mode", "server")],
+                ("gateway", name) if name.starts_with("check_") => {
+                    &[("mode", "server"), ("check", "ping:192.0.2.1 ping:192.0.2.2")]
+                }
+                _ => &[],
+            };
+            let text = |own: &[(&str, &str)]| {
+                let mesh = if section == "mesh" { "" } else { "config mesh mesh0\n" };
+                let title = if section == "mesh" { "config mesh mesh0" } else { &format!("config {section}") };
+                let rest = others.iter().filter(|(key, _)| own.is_empty() || *key != name);
+                let lines = rest.chain(own).map(|(key, value)| match value.split_once('|') {
+                    None => format!("\toption {key} '{value}'\n"),
+                    Some(_) => value.split('|').map(|v| format!("\tlist {key} '{v}'\n")).collect(),
+                });
+                format!("{mesh}{title}\n{}", lines.collect::<String>())
+            };
+            // The name of a mesh says which one is asked for.
+            if option != "meshwork.mesh.name" {
+                assert_ne!(setup(&text(&[])), setup(&text(&[(name, value)])), "{option} {value} changes nothing");
+                seen += 1;
+            }
+        }
+        assert!(seen > 60, "only {seen} options were tried");
+    }
+}

@@ -191,6 +191,18 @@ fn mistakes_get_a_suggestion() {
 }
 
 #[test]
+fn a_service_newer_than_the_program_still_starts_it() {
+    let args = run("run --uci mesh0 --news 7 --socket /tmp/s --more=1 --switch --user me");
+    assert_eq!(
+        (args.value("uci"), args.value("socket"), args.value("user")),
+        (Some("mesh0"), Some("/tmp/s"), Some("me"))
+    );
+    for line in ["run --news 7", "run --news 7 --uci mesh0", "config check --uci mesh0 --news"] {
+        assert!(error(line).starts_with("unknown flag --news"), "{line}");
+    }
+}
+
+#[test]
 fn wrong_values_say_what_is_allowed() {
     let text = |e: args::UsageError| e.to_string();
     assert_eq!(

@@ -353,6 +353,15 @@ fn config_check() {
         (code, err.as_str()),
         (2, "meshwork: /nonexistent: cannot be read: No such file or directory (os error 2)\n")
     );
+    // OpenWrt's files: what is good holds, whatever else stands there.
+    write("meshwork", "config mesh m\n option hop_penalty 15\n option mtu 5\n");
+    let dir = folder.0.display().to_string();
+    let uci = ["config", "check", "--uci", "m", "--uci-dir", &dir, "--uci-devices", &dir, "--print"];
+    let (code, printed, err) = meshwork(&uci);
+    assert!(code == 2 && err.contains("/etc/config/meshwork:3: meshwork.m.mtu: found 5"), "{code} {err}");
+    assert!(printed.contains("hop_penalty = 15\n") && printed.contains("# mtu: chosen by the node\n"), "{printed}");
+    let (code, _, err) = meshwork(&["config", "check", "--uci", "m", "file"]);
+    assert!(code == 2 && err.contains("leave one out"), "{code} {err}");
 }
 
 #[test]

@@ -136,26 +136,26 @@ async function status(answers, location, listens, port) {
 }
 
 // ---- setup ---------------------------------------------------------------------------------------------------
-const heard = { mesh_id: 'town', mode: 'mesh', channel: 36, signal_dbm: -55, protection: 'open', algo_names: ['BATMAN_IV'], phy: 'phy1', joinable: true };
-function setup(scanned, country) {
-	const set = {}, log = { notes: [], applied: 0, ran: null };
+const heard = { mesh_id: 'town', mode: 'mesh', channel: 36, signal_dbm: -55, protection: 'open', algo_names: ['BATMAN_IV'], phy: 'phy1',
+	named: false, reasons: [] };
+const decided = { community: null, action: 'choose', mesh_id: '', reasons: [], meshes: [heard], notes: ['quiet'] };
+// The script answers a look around with `looked`, all else with `acted`.
+function setup(looked, acted) {
+	const log = { notes: [], ran: [], written: [] };
 	const page = load('view/meshwork/setup.js', Object.assign({}, base, {
-		fs: { exec(program, args) { log.ran = [program, ...args].join(' '); return Promise.resolve(scanned); } },
-		ui: {
-			createHandlerFn: (self, f) => f.bind(self), addNotification(t, e) { log.notes.push(text(e)); },
-			changes: { apply() { log.applied++; } }
+		fs: {
+			exec(program, args) {
+				log.ran.push([program, ...args].join(' '));
+				return Promise.resolve(args[0] == 'status' ? looked : acted || { code: 0, stdout: 'done' });
+			},
+			write(file, data, mode) { log.written.push([file, data, mode]); return Promise.resolve(); }
 		},
-		uci: {
-			load: () => Promise.resolve(), save: () => Promise.resolve(),
-			get(c, s, o) { return o == 'country' ? country : o ? set[`${c}.${s}.${o}`] : set[`${c}.${s}`]; },
-			set(c, s, o, v) { if (v == null) delete set[`${c}.${s}.${o}`]; else set[`${c}.${s}.${o}`] = v; },
-			add(c, type, name) { set[`${c}.${name}`] = type; }
-		},
-		network: { getWifiDevices: () => Promise.resolve(['radio0', 'radio1'].map(n => ({ getName: () => n }))) },
-		window: {}
+		ui: { createHandlerFn: (self, f) => f.bind(self), addNotification(t, e) { log.notes.push(text(e)); } }
 	}));
-	return page.load().then(loaded => ({ page, rendered: page.render(loaded), set, log }));
+	return { rendered: page.render(), log };
 }
+const look = async s => { await button(s.rendered, 'Look for meshes')[0].attrs.click(); return s; };
+const said = value => ({ code: 0, stdout: JSON.stringify(value) });
 const button = (n, label) => find(n, 'button').filter(b => text(b) == label);
 
 (async function() {
@@ -180,46 +180,61 @@ const button = (n, label) => find(n, 'button').filter(b => text(b) == label);
 	({ rendered } = await status({}, lan, []));
 	check('without a node it leads to joining', '/cgi-bin/luci/admin/network/meshwork', find(rendered, 'a').map(a => a.attrs.href).join());
 
-	let s = await setup({ stdout: JSON.stringify({ meshes: [heard, Object.assign({}, heard, { mesh_id: 'other', joinable: false, why_not: 'another channel' })], notes: ['quiet'] }) }, 'DE');
-	await button(s.rendered, 'Look for meshes')[0].attrs.click();
-	check('it looks as the rights allow', Object.keys(acl.write.file).join(), s.log.ran);
-	for (const part of ['town', '36', '-55 dBm, strong', 'BATMAN IV', 'another channel', 'quiet'])
+	const far = Object.assign({}, heard, { mesh_id: 'other', reasons: [{ code: 'channel', text: 'another channel' }] });
+	let s = await look(setup(said(Object.assign({}, decided, { meshes: [heard, far] }))));
+	for (const part of ['town', '36', '-55 dBm, strong', 'BATMAN IV', 'another channel', 'quiet', 'Choose yours'])
 		check(`setup shows ${part}`, true, text(s.rendered).includes(part));
 	check('what cannot be joined has no button', 1, button(s.rendered, 'Join').length);
 	await button(s.rendered, 'Join')[0].attrs.click();
-	check('joining writes this', {
-		'wireless.radio1.channel': '36', 'wireless.meshwork_radio': 'wifi-iface', 'wireless.meshwork_radio.device': 'radio1',
-		'wireless.meshwork_radio.mode': 'mesh', 'wireless.meshwork_radio.mesh_id': 'town', 'wireless.meshwork_radio.mesh_fwding': '0',
-		'wireless.meshwork_radio.network': 'mesh0_radio', 'wireless.meshwork_radio.encryption': 'none', 'network.mesh0': 'interface',
-		'network.mesh0.proto': 'meshwork', 'network.mesh0_radio': 'interface', 'network.mesh0_radio.proto': 'meshwork_hardif',
-		'network.mesh0_radio.master': 'mesh0', 'network.mesh0_radio.mtu': '1532'
-	}, s.set);
-	check('and applies it, once', 1, s.log.applied);
-	const scan = read(root, 'daemon/src/cli/scan.rs');
-	for (const name of Object.keys(heard).concat('why_not', 'meshes', 'notes')) check(`scan writes ${name}`, true, scan.includes(`"${name}"`));
+	check('joining is the script, asked once', ['/usr/lib/meshwork/setup status', '/usr/lib/meshwork/setup join town'], s.log.ran);
+	check('and what it said is shown', ['done'], s.log.notes);
+	s = await look(setup(said(decided), { code: 1, stdout: '', stderr: 'no mesh yet' }));
+	await button(s.rendered, 'Join')[0].attrs.click();
+	check('also when it refused', ['no mesh yet'], s.log.notes);
+	const sources = read(root, 'daemon/src/cli/scan.rs') + read(root, 'daemon/src/cli/setup.rs');
+	for (const name of [...Object.keys(heard), ...Object.keys(decided), 'protected', 'code', 'text'])
+		check(`the program writes ${name}`, true, sources.includes(`"${name}"`));
+	for (const action of ['join', 'found', 'choose', 'wait']) {
+		s = await look(setup(said(Object.assign({}, decided, { action, mesh_id: 'street', meshes: [] }))));
+		check(`the decision to ${action}`, true, sources.includes(`"${action}"`) && /To do: (join|found) street|Choose yours|No mesh can be joined/.test(text(s.rendered)));
+	}
 
 	const secret = Object.assign({}, heard, { protection: 'sae' });
-	s = await setup({ stdout: JSON.stringify({ meshes: [secret], notes: [] }) }, 'DE');
-	await button(s.rendered, 'Look for meshes')[0].attrs.click();
+	s = await look(setup(said(Object.assign({}, decided, { meshes: [secret] }))));
 	await button(s.rendered, 'Join')[0].attrs.click();
-	check('a passphrase too short is refused', [['A passphrase has 8 to 63 characters.'], 0], [s.log.notes, s.log.applied]);
-	find(s.rendered, 'table')[0].children[1].children[4].children[0].children[0].value = 'long enough';
+	check('a passphrase too short is refused', [['A passphrase has 8 to 63 characters.'], 1], [s.log.notes, s.log.ran.length]);
+	find(find(s.rendered, 'table')[0], 'input')[0].value = 'long enough';
 	await button(s.rendered, 'Join')[0].attrs.click();
-	check('a good one is taken', ['sae', 'long enough'], [s.set['wireless.meshwork_radio.encryption'], s.set['wireless.meshwork_radio.key']]);
+	const key = '/var/run/meshwork-setup.key';
+	check('a good one goes by a file that only root reads', [[key, 'long enough\n', 0o600]], s.log.written);
+	check('which the script is told', `/usr/lib/meshwork/setup join town ${key}`, s.log.ran[1]);
+	check('which it takes away', true, read(root, 'openwrt/files/usr/lib/meshwork/setup').includes(`PAGE_KEY:-${key}}`));
+	check('both allowed by the rights', { '/usr/lib/meshwork/setup': ['exec'], [key]: ['write'] }, acl.write.file);
 
-	s = await setup({ stdout: JSON.stringify({ meshes: [heard], notes: [] }) }, undefined);
-	await button(s.rendered, 'Look for meshes')[0].attrs.click();
-	check('without a country no radio sends', [true, 0], [text(s.rendered).includes('country'), button(s.rendered, 'Join').length]);
-	s = await setup({ stdout: '', stderr: 'meshwork: no radio\n' }, 'DE');
-	await button(s.rendered, 'Look for meshes')[0].attrs.click();
+	const community = { name: 'street', mesh_id: 'street', protected: true };
+	s = await look(setup(said({ community, action: 'found', mesh_id: 'street', reasons: [], meshes: [], notes: [] })));
+	await button(s.rendered, 'Join')[0].attrs.click();
+	check("the community's own mesh needs no passphrase", '/usr/lib/meshwork/setup join street', s.log.ran[1]);
+	s = await look(setup({ code: 1, stdout: '', stderr: 'meshwork: no radio\n' }));
 	check('what went wrong is said', true, text(s.rendered).includes('no radio'));
-	s = await setup({ stdout: '{}' }, 'DE');
+
+	s = setup(said(decided));
 	await button(s.rendered, 'Found it')[0].attrs.click();
-	check('a mesh without a name is not founded', [['The name of a mesh has 1 to 32 characters.'], 0], [s.log.notes, s.log.applied]);
-	const [name, channel] = find(s.rendered, 'input');
+	check('a mesh without a name is not founded', [['The name of a mesh has 1 to 32 characters.'], 0], [s.log.notes, s.log.ran.length]);
+	const [name, channel, phrase, port] = find(s.rendered, 'input');
 	[name.value, channel.value] = ['street', '11'];
 	await button(s.rendered, 'Found it')[0].attrs.click();
-	check('one with a name is', ['street', '11', 1], [s.set['wireless.meshwork_radio.mesh_id'], s.set['wireless.radio0.channel'], s.log.applied]);
+	check('one with a name is', '/usr/lib/meshwork/setup found street 11', s.log.ran[0]);
+	phrase.value = 'short';
+	await button(s.rendered, 'Found it')[0].attrs.click();
+	check('not with a passphrase too short', 1, s.log.ran.length);
+
+	s = setup(said(decided), { code: 0, stdout: 'eth1 would carry the mesh.\nDo this:' });
+	find(s.rendered, 'input')[3].value = 'eth1';
+	await button(s.rendered, 'What would that mean?')[0].attrs.click();
+	check('a port is first told about', [['/usr/lib/meshwork/setup port eth1'], true], [s.log.ran, text(s.rendered).includes('would carry')]);
+	await button(s.rendered, 'Yes, that is what I want')[0].attrs.click();
+	check('and taken once confirmed', '/usr/lib/meshwork/setup port eth1 --confirm', s.log.ran[1]);
 
 	// The package: every file is in it, every page of the menu exists.
 	const listed = [...read(app, 'package.toml').matchAll(/from = "([^"]+)"/g)].map(m => m[1]).sort();

@@ -85,7 +85,14 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
                 continue;
             }
         };
-        let flag = find_flag(command, &said).ok_or_else(|| unknown_flag(&path, command, &said))?;
+        let Some(flag) = find_flag(command, &said) else {
+            if !serves(command, &flags) {
+                return Err(unknown_flag(&path, command, &said));
+            }
+            eprintln!("meshwork: unknown flag {said}, left out: the service is newer than this program");
+            skip_value(&mut parser);
+            continue;
+        };
         let takes_one = |e: lexopt::Error| UsageError::of(&path, e);
         let value = match flag.takes {
             None => String::new(),
@@ -102,6 +109,22 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageE
         }
     }
     finish(path, called, flags, operands)
+}
+
+/// Whether a router's service starts a node. Upgrades replace the program and not the service's script, and take it
+/// back: a flag that this program does not know must not keep a node off the mesh.
+fn serves(command: &Command, flags: &[(&'static Flag, String)]) -> bool {
+    command.id == Id::Run && flags.iter().any(|(flag, _)| flag.long == "uci")
+}
+
+/// Passes over what looks like the value of a flag that nobody knows.
+fn skip_value(parser: &mut lexopt::Parser) {
+    if parser.optional_value().is_none()
+        && let Some(mut raw) = parser.try_raw_args()
+        && raw.peek().is_some_and(|word| !word.as_encoded_bytes().starts_with(b"-"))
+    {
+        raw.next();
+    }
 }
 
 /// Checks what can be checked only when everything was read.

@@ -232,10 +232,11 @@ const UCI: &[Flag] = &[
     value("uci-devices", None, "DIR", "OpenWrt: one file for each interface that netifd set up, its device in it")
         .default("/var/run/meshwork/devices")
         .offers(Value::Directory),
-    value("ubus", None, "PATH", "OpenWrt: where ubusd listens, at which the node is published")
-        .default("/var/run/ubus/ubus.sock")
-        .offers(Value::File),
 ];
+
+const UBUS: &[Flag] = &[value("ubus", None, "PATH", "OpenWrt: where ubusd listens, at which the node is published")
+    .default("/var/run/ubus/ubus.sock")
+    .offers(Value::File)];
 
 const UCI_DIR: Flag = value("uci-dir", None, "DIR", "OpenWrt: where the files meshwork and network lie")
     .default("/etc/config")
@@ -331,7 +332,7 @@ const COMMANDS: &[Command] = &[
                 Needs CAP_NET_ADMIN and CAP_NET_RAW and drops everything else. Logs to standard error. SIGHUP reads \
                 the configuration again; if the new one is wrong, the node goes on as it was, and the log and \
                 \"meshwork status\" say so. SIGTERM and SIGINT end the node and leave the system as it was.",
-        flags: &[SETTINGS, CONFIG_FILE, UCI, COMMON],
+        flags: &[SETTINGS, CONFIG_FILE, UCI, UBUS, COMMON],
         ..NONE
     },
     Command {
@@ -750,14 +751,15 @@ const COMMANDS: &[Command] = &[
             name: "check",
             summary: "say what is wrong with a configuration file",
             about: "Names everything that is wrong with line, column, what was found and what is allowed, and ends \
-                    with 2. With --print it prints what holds in the end, every setting written out.",
+                    with 2. With --print it prints what holds in the end, every setting written out. With --uci it reads \
+                    OpenWrt's files as a node does: what is wrong is named, and its default holds.",
             operands: &[Operand {
                 name: "FILE",
                 help: "the file; without it the usual one",
                 optional: true,
                 value: Value::File,
             }],
-            flags: &[&[switch("print", Some('p'), "print the configuration that holds")], COMMON],
+            flags: &[&[switch("print", Some('p'), "print the configuration that holds")], UCI, COMMON],
             ..NONE
         }],
         ..NONE

@@ -180,6 +180,9 @@ fn completions(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
 
 fn config_check(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     let file = args.operand(0).map(Path::new);
+    if let Some(mesh) = args.value("uci") {
+        return uci_check(args, mesh, out);
+    }
     let config = Config::load(file, &Overrides::default())?;
     if args.has("print") {
         return print(out, &config.to_string());
@@ -192,6 +195,23 @@ fn config_check(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         (true, n) => format!("is good, with {n} hard interfaces"),
     };
     Ok(writeln!(out, "{} {state}", shown.display())?)
+}
+
+/// The same for OpenWrt's files, of which a node takes what is good.
+fn uci_check(args: &Args, mesh: &str, out: Out<'_>) -> anyhow::Result<()> {
+    if args.operand(0).is_some() {
+        return Err(UsageError::new("--uci and FILE name two configurations: leave one out").into());
+    }
+    let source = source::Source::uci(args, mesh, PathBuf::new(), Overrides::default());
+    let source::Loaded { config, complaints } = source.load()?;
+    complaints.iter().for_each(|text| eprintln!("meshwork: {text}"));
+    if args.has("print") {
+        print(out, &config.to_string())?;
+    } else if complaints.is_empty() {
+        let links = config.links.len();
+        writeln!(out, "{}: good, hard interfaces: {links}", source.shown().unwrap_or_default())?;
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(Ended(2).into()) }
 }
 
 #[cfg(feature = "lab")]

@@ -56,9 +56,14 @@ impl Source {
         if file.is_some() {
             return Err(UsageError::new("--uci and --config name two configurations: leave one out"));
         }
+        Ok(Self::uci(args, mesh, PathBuf::from(args.value_or_default("ubus")), overrides))
+    }
+
+    /// A mesh of OpenWrt's files, where the command line says they are.
+    pub(super) fn uci(args: &Args, mesh: &str, ubus: PathBuf, overrides: Overrides) -> Self {
         let dir = |flag: &str| PathBuf::from(args.value_or_default(flag));
-        let uci = Uci { mesh: mesh.to_owned(), dir: dir("uci-dir"), devices: dir("uci-devices"), ubus: dir("ubus") };
-        Ok(Self { from: From::Uci(uci), overrides })
+        let uci = Uci { mesh: mesh.to_owned(), dir: dir("uci-dir"), devices: dir("uci-devices"), ubus };
+        Self { from: From::Uci(uci), overrides }
     }
 
     /// # Errors

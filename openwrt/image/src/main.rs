@@ -36,6 +36,8 @@ Options:
   --packages FOLDER  packages of OpenWrt that the builder has not; repeatable
   --add NAME         one more package in the image; repeatable
   --drop NAME        one package less; repeatable
+  --luci             our pages for LuCI in the image, and with them luci-base, which must be at hand
+  --serial N         the serial of upgrades that the image stands for: older ones are refused on it
   --community FILE   the mesh to join (default: openwrt/community.toml where it exists)
   --files FOLDER     further files for the image
   --contact TEXT     name and address for the offer of source that goes with the image
@@ -44,6 +46,9 @@ Options:
   --dry-run          checks everything and builds nothing
   --json             the result as JSON
 ";
+
+/// Our pages for LuCI, a package of its own.
+const LUCI: &str = "luci-app-meshwork";
 
 #[derive(Default)]
 struct Wanted {
@@ -55,6 +60,8 @@ struct Wanted {
     theirs: Vec<PathBuf>,
     add: Vec<String>,
     drop: Vec<String>,
+    luci: bool,
+    serial: Option<u32>,
     community: Option<PathBuf>,
     files: Option<PathBuf>,
     contact: Option<String>,
@@ -92,6 +99,12 @@ fn read_args() -> Result<Option<Wanted>> {
             Long("packages") => wanted.theirs.push(parser.value()?.into()),
             Long("add") => wanted.add.push(parser.value()?.string()?),
             Long("drop") => wanted.drop.push(parser.value()?.string()?),
+            Long("luci") => wanted.luci = true,
+            Long("serial") => {
+                let serial: u32 = parser.value()?.parse().context("--serial takes a number from 1 to 4294967295")?;
+                ensure!(serial > 0, "--serial takes a number from 1 to 4294967295");
+                wanted.serial = Some(serial);
+            }
             Long("community") => wanted.community = Some(parser.value()?.into()),
             Long("files") => wanted.files = Some(parser.value()?.into()),
             Long("contact") => wanted.contact = Some(parser.value()?.string()?),
@@ -107,7 +120,10 @@ fn read_args() -> Result<Option<Wanted>> {
     Ok(Some(wanted))
 }
 
-fn run(wanted: Wanted) -> Result<()> {
+fn run(mut wanted: Wanted) -> Result<()> {
+    if wanted.luci {
+        wanted.add.push(LUCI.to_owned());
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let table = Table::read(&root.join("openwrt/devices.toml"))?;
     if wanted.list {
@@ -160,8 +176,11 @@ fn run(wanted: Wanted) -> Result<()> {
     let packages = table.packages(device, &wanted.add, &wanted.drop);
     builder.has(&packages, &shelf)?;
     report.line("packages", &packages.join(" "));
-    let files =
-        overlay(&scratch.0.join("files"), wanted.files.as_deref(), community.as_ref().map(|(_, text)| text.as_str()))?;
+    let text = community.as_ref().map(|(_, text)| text.as_str());
+    let files = overlay(&scratch.0.join("files"), wanted.files.as_deref(), text, wanted.serial)?;
+    if let Some(serial) = wanted.serial {
+        report.line("upgrades", &format!("from serial {} on", u64::from(serial) + 1));
+    }
     match &community {
         Some((mesh, _)) => {
             report.line("community", &format!("{} ({})", mesh.name, community::shown(mesh)));
@@ -270,7 +289,7 @@ fn stock(root: &Path, target: &Path, builder: &Builder, device: &Device, wanted:
             copy_into(path, &place)?;
         }
     }
-    let mut meshwork = None;
+    let (mut meshwork, mut luci) = (None, false);
     for path in &wanted.ours {
         let inside = inside::read(path)?;
         ensure!(
@@ -291,7 +310,12 @@ fn stock(root: &Path, target: &Path, builder: &Builder, device: &Device, wanted:
         copy_into(path, &place)?;
         if inside.name == "meshwork" {
             meshwork = Some(inside.version);
+        } else if inside.name == LUCI {
+            luci = true;
         }
+    }
+    if wanted.luci && !luci {
+        write(builder, &root.join("openwrt/luci-app-meshwork/package.toml"), LUCI, None)?;
     }
     let meshwork = match (meshwork, &wanted.program) {
         (Some(_), Some(_)) => bail!("the package meshwork and --program are both given: which one is meant?"),
@@ -313,15 +337,25 @@ fn pack(root: &Path, target: &Path, builder: &Builder, device: &Device, program:
         program.display(),
         device.rust
     );
+    write(builder, &root.join("openwrt/meshwork.toml"), "meshwork", Some((program, &device.arch)))
+}
+
+/// Writes a package of ours for the builder, with a program for an architecture or for all of them without; returns
+/// its version.
+fn write(builder: &Builder, from: &Path, name: &str, program: Option<(PathBuf, &str)>) -> Result<String> {
     let version = concat!(env!("CARGO_PKG_VERSION"), "-r1").to_owned();
     let mtime = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    let (arch, generated) = (device.arch.clone(), None);
-    let build = manifest::Build { version: version.clone(), arch, program: Some(program), generated, mtime };
-    let package = manifest::read(&root.join("openwrt/meshwork.toml"), &build)?;
+    let every = match builder.format {
+        Format::Ipk => "all",
+        Format::Apk => "noarch",
+    };
+    let (program, arch) = program.map_or((None, every), |(program, arch)| (Some(program), arch));
+    let build = manifest::Build { version: version.clone(), arch: arch.to_owned(), program, generated: None, mtime };
+    let package = manifest::read(from, &build)?;
     let (file, bytes) = match builder.format {
-        Format::Ipk => (format!("meshwork_{version}_{}.ipk", device.arch), ipk::write(&package)?),
+        Format::Ipk => (format!("{name}_{version}_{arch}.ipk"), ipk::write(&package)?),
         // Unsigned is fine here: the builder makes an index of its own.
-        Format::Apk => (format!("meshwork-{version}.apk"), apk::write(&package, None)?),
+        Format::Apk => (format!("{name}-{version}.apk"), apk::write(&package, None)?),
     };
     fs::write(builder.packages().join(file), bytes)?;
     Ok(version)
@@ -334,7 +368,7 @@ fn copy_into(path: &Path, folder: &Path) -> Result<()> {
 }
 
 /// The folder whose content goes over the installed packages.
-fn overlay(to: &Path, files: Option<&Path>, community: Option<&str>) -> Result<PathBuf> {
+fn overlay(to: &Path, files: Option<&Path>, community: Option<&str>, serial: Option<u32>) -> Result<PathBuf> {
     fs::create_dir_all(to)?;
     if let Some(files) = files {
         ensure!(files.is_dir(), "--files: {} is no folder", files.display());
@@ -346,6 +380,11 @@ fn overlay(to: &Path, files: Option<&Path>, community: Option<&str>) -> Result<P
         fs::write(&place, text)?;
         // It may hold a passphrase, and the image takes the mode over.
         fs::set_permissions(&place, fs::Permissions::from_mode(0o600))?;
+    }
+    if let Some(serial) = serial {
+        let place = to.join("usr/share/meshwork/upgrade.serial");
+        fs::create_dir_all(place.parent().unwrap_or(to))?;
+        fs::write(place, format!("{serial}\n"))?;
     }
     Ok(to.to_owned())
 }

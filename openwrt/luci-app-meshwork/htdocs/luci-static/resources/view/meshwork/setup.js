@@ -2,16 +2,15 @@
 'require view';
 'require fs';
 'require ui';
-'require uci';
-'require network';
 
-// First join: what meshes are in reach, and one click to join one. It writes OpenWrt's own wireless and network
-// configuration, as an owner would by hand, and applies it with the usual roll-back. LuCI is reached from the LAN only.
+// First join: what meshes are in reach, what the node would do and why not something else, and one click to do it.
+// The decision and everything that is written are those of /usr/lib/meshwork/setup, as at the first start and in the
+// shell; this page asks and shows. LuCI is reached from the LAN only.
 
-var PROGRAM = '/usr/sbin/meshwork';
+var SETUP = '/usr/lib/meshwork/setup';
 
-// Names of sections that this page writes; it never touches another one.
-var SECTION = { mesh: 'mesh0', port: 'mesh0_radio', wifi: 'meshwork_radio' };
+// Where a passphrase lies until the script has read it, and taken it away.
+var KEY = '/var/run/meshwork-setup.key';
 
 function strength(dbm) {
 	if (dbm == null)
@@ -19,52 +18,25 @@ function strength(dbm) {
 	return dbm + ' dBm, ' + (dbm >= -60 ? _('strong') : dbm >= -72 ? _('good') : dbm >= -82 ? _('fair') : _('weak'));
 }
 
-// OpenWrt's radio (radio0) of a kernel's one (phy0).
-function radioOf(devices, phy, channel) {
-	var index = /(\d+)$/.exec(phy || '');
-	var byName = devices.filter(function(d) { return index && d.getName() == 'radio' + index[1]; })[0];
-	return byName || devices[0] || null;
+// What is to be done, in a sentence.
+function decision(answer) {
+	switch (answer.action) {
+	case 'join': return _('To do: join %s, which is in reach.').format(answer.mesh_id);
+	case 'found': return _('To do: found %s; others of that name will be the same mesh.').format(answer.mesh_id);
+	case 'choose': return _('Several meshes are in reach. Choose yours:');
+	default: return _('No mesh can be joined yet:');
+	}
 }
 
-// Why a mesh cannot be joined from this page, or null.
-function obstacle(mesh, radio) {
-	if (!mesh.joinable)
-		return mesh.why_not || _('the radio does not allow it');
-	if (mesh.mode != 'mesh')
-		return _('an ad-hoc network: join it on the wireless page');
-	if (!radio)
-		return _('no radio is configured');
-	if (!uci.get('wireless', radio.getName(), 'country'))
-		return _('say first in which country the router is: wireless page, radio, "Country Code"');
-	return null;
+// The last words of the script; what it logs begins with nothing else.
+function words(done) {
+	return ((done.stdout || '') + (done.stderr || '')).replace(/^meshwork: /gm, '').trim();
 }
 
-// Writes what joining takes. Returns the name of the radio.
-function configure(mesh, radio, passphrase) {
-	var name = radio.getName();
-	uci.set('wireless', name, 'disabled', null);
-	uci.set('wireless', name, 'channel', '' + mesh.channel);
-	if (!uci.get('wireless', SECTION.wifi))
-		uci.add('wireless', 'wifi-iface', SECTION.wifi);
-	uci.set('wireless', SECTION.wifi, 'device', name);
-	uci.set('wireless', SECTION.wifi, 'mode', 'mesh');
-	uci.set('wireless', SECTION.wifi, 'mesh_id', mesh.mesh_id);
-	// The mesh routes by itself: 802.11s below must not.
-	uci.set('wireless', SECTION.wifi, 'mesh_fwding', '0');
-	uci.set('wireless', SECTION.wifi, 'network', SECTION.port);
-	uci.set('wireless', SECTION.wifi, 'encryption', mesh.protection == 'sae' ? 'sae' : 'none');
-	uci.set('wireless', SECTION.wifi, 'key', mesh.protection == 'sae' ? passphrase : null);
-	if (!uci.get('network', SECTION.mesh))
-		uci.add('network', 'interface', SECTION.mesh);
-	uci.set('network', SECTION.mesh, 'proto', 'meshwork');
-	if (!uci.get('network', SECTION.port))
-		uci.add('network', 'interface', SECTION.port);
-	uci.set('network', SECTION.port, 'proto', 'meshwork_hardif');
-	uci.set('network', SECTION.port, 'master', SECTION.mesh);
-	uci.set('network', SECTION.port, 'mtu', '1532');
-	if (uci.get('meshwork', SECTION.mesh) && uci.get('meshwork', SECTION.mesh, 'enabled') == '0')
-		uci.set('meshwork', SECTION.mesh, 'enabled', null);
-	return name;
+function fine(passphrase, needed) {
+	if (!needed && !passphrase)
+		return true;
+	return passphrase.length >= 8 && passphrase.length <= 63;
 }
 
 return view.extend({
@@ -72,44 +44,65 @@ return view.extend({
 	handleSaveApply: null,
 	handleReset: null,
 
-	load: function() {
-		return Promise.all([
-			network.getWifiDevices(), uci.load('wireless'), uci.load('network'), L.resolveDefault(uci.load('meshwork'), null)
-		]);
-	},
-
-	// A scan takes some seconds, and the radio leaves its channel for moments only if nobody uses it.
-	scan: function() {
-		return fs.exec(PROGRAM, [ 'scan', '--json' ]).then(function(done) {
+	// A look around takes some seconds, and a radio leaves its channel for moments only if nobody uses it.
+	look: function() {
+		return fs.exec(SETUP, [ 'status' ]).then(function(done) {
 			var answer = null;
 			try { answer = JSON.parse(done.stdout); } catch (e) { }
 			if (!answer)
-				throw new Error((done.stderr || _('The node cannot look around.')).replace(/^meshwork: /, ''));
+				throw new Error(words(done) || _('The node cannot look around.'));
 			return answer;
 		});
 	},
 
-	join: function(mesh, radio, passphrase) {
-		if (mesh.protection == 'sae' && (passphrase.length < 8 || passphrase.length > 63))
-			return Promise.reject(new Error(_('A passphrase has 8 to 63 characters.')));
-		configure(mesh, radio, passphrase);
-		return uci.save().then(function() {
-			return ui.changes.apply(true);
+	// Runs the script with words of the owner; rejects with what it said.
+	ask: function(args, passphrase) {
+		var self = this;
+		if (passphrase)
+			return fs.write(KEY, passphrase + '\n', 384).then(function() { return self.ask(args.concat(KEY)); });
+		return fs.exec(SETUP, args).then(function(done) {
+			if (done.code)
+				throw new Error(words(done) || _('It did not work.'));
+			return words(done);
 		});
 	},
 
-	row: function(mesh) {
-		var self = this, radio = radioOf(this.devices, mesh.phy, mesh.channel), why = obstacle(mesh, radio);
-		var secret = mesh.protection == 'sae'
-			? E('input', { 'type': 'password', 'placeholder': _('Passphrase'), 'autocomplete': 'off' }) : null;
-		var act = why ? E('em', why) : E('div', {}, [ secret, E('button', {
+	told: function(promise) {
+		return promise.then(function(said) {
+			ui.addNotification(null, E('p', said), 'info');
+		}, function(e) {
+			ui.addNotification(null, E('p', e.message), 'error');
+		});
+	},
+
+	join: function(name, needed, passphrase) {
+		if (!fine(passphrase, needed))
+			return this.told(Promise.reject(new Error(_('A passphrase has 8 to 63 characters.'))));
+		return this.told(this.ask([ 'join', name ], passphrase));
+	},
+
+	found: function(name, channel, passphrase) {
+		var wrong = !/^[\x20-\x7e]{1,32}$/.test(name) ? _('The name of a mesh has 1 to 32 characters.')
+			: !/^\d{1,3}$/.test(channel) ? _('The channel is a number such as 36.')
+			: !fine(passphrase) ? _('A passphrase has 8 to 63 characters.') : null;
+		if (wrong)
+			return this.told(Promise.reject(new Error(wrong)));
+		return this.told(this.ask([ 'found', name, channel ], passphrase));
+	},
+
+	// A button that joins, with a field for the passphrase where one is needed and no file knows it.
+	joining: function(name, secret) {
+		var field = secret ? E('input', { 'type': 'password', 'placeholder': _('Passphrase'), 'autocomplete': 'off' }) : null;
+		return [ field, E('button', {
 			'class': 'btn cbi-button-apply',
-			'click': ui.createHandlerFn(this, function() {
-				return self.join(mesh, radio, secret ? secret.value : '').catch(function(e) {
-					ui.addNotification(null, E('p', e.message), 'error');
-				});
-			})
-		}, _('Join')) ].filter(function(e) { return e; }));
+			'click': ui.createHandlerFn(this, function() { return this.join(name, secret, field ? field.value : ''); })
+		}, _('Join')) ].filter(function(e) { return e; });
+	},
+
+	row: function(answer, mesh) {
+		var reasons = (mesh.reasons || []).map(function(reason) { return E('p', E('em', reason.text)); });
+		var known = answer.community && answer.community.protected && mesh.named;
+		var act = reasons.length ? reasons : this.joining(mesh.mesh_id, mesh.protection == 'sae' && !known);
 		return E('tr', { 'class': 'tr' }, [
 			E('td', { 'class': 'td' }, mesh.mesh_id),
 			E('td', { 'class': 'td' }, '' + mesh.channel),
@@ -119,42 +112,56 @@ return view.extend({
 		]);
 	},
 
-	found: function(answer) {
-		var notes = (answer.notes || []).map(function(text) { return E('p', E('em', text)); });
+	shown: function(answer) {
+		var self = this, out = [ E('p', E('strong', decision(answer))) ];
+		(answer.reasons || []).forEach(function(reason) { out.push(E('p', E('em', reason.text))); });
+		(answer.notes || []).forEach(function(text) { out.push(E('p', E('em', text))); });
+		// The community's own mesh, also where none of it is heard: its file knows channel and key.
+		if (answer.community && (answer.action == 'join' || answer.action == 'found'))
+			out.push(E('div', {}, this.joining(answer.mesh_id, false)));
 		if (!answer.meshes.length)
-			return notes.concat([ E('p', _('No mesh is in reach. To found one, name it below; others will find it.')) ]);
-		return notes.concat([ E('table', { 'class': 'table' }, [
+			return out.concat([ E('p', _('No mesh is in reach. To found one, name it below; others will find it.')) ]);
+		return out.concat([ E('table', { 'class': 'table' }, [
 			E('tr', { 'class': 'tr table-titles' }, [ _('Mesh'), _('Channel'), _('Strength'), _('Routing'), '' ].map(function(t) {
 				return E('th', { 'class': 'th' }, t);
 			}))
-		].concat(answer.meshes.map(this.row, this))) ]);
+		].concat(answer.meshes.map(function(mesh) { return self.row(answer, mesh); }))) ]);
 	},
 
-	// A mesh that nobody is heard of, in the form of one that was found.
-	founded: function(name, channel, passphrase) {
-		if (!/^[\x20-\x7e]{1,32}$/.test(name))
-			throw new Error(_('The name of a mesh has 1 to 32 characters.'));
-		if (!/^\d{1,3}$/.test(channel))
-			throw new Error(_('The channel is a number such as 36.'));
-		return { mesh_id: name, channel: +channel, protection: passphrase ? 'sae' : 'open', mode: 'mesh', joinable: true };
-	},
-
-	render: function(loaded) {
+	// What it means that a wired port carries the mesh; done only after a second click.
+	port: function(name, place) {
 		var self = this;
-		this.devices = loaded[0];
+		return this.ask([ 'port', name ]).then(function(said) {
+			place.replaceChildren(E('p', said.split('\n')[0]), E('button', {
+				'class': 'btn cbi-button-apply',
+				'click': ui.createHandlerFn(self, function() {
+					place.replaceChildren();
+					return self.told(self.ask([ 'port', name, '--confirm' ]));
+				})
+			}, _('Yes, that is what I want')));
+		}, function(e) {
+			place.replaceChildren(E('p', { 'class': 'alert-message error' }, e.message));
+		});
+	},
+
+	render: function() {
+		var self = this;
 		var list = E('div', { 'id': 'meshwork-found' }, E('em', _('Not looked yet.')));
 		var name = E('input', { 'type': 'text', 'placeholder': _('Name of the mesh'), 'maxlength': 32 });
 		var channel = E('input', { 'type': 'text', 'placeholder': _('Channel'), 'size': 4 });
 		var secret = E('input', { 'type': 'password', 'placeholder': _('Passphrase, or none'), 'autocomplete': 'off' });
+		var port = E('input', { 'type': 'text', 'placeholder': _('Port, like lan4'), 'size': 12 });
+		var meaning = E('div', {});
 		return E('div', {}, [
 			E('h2', _('Join a mesh')),
 			E('p', _('Your own network stays private: the mesh is a network of its own that does not reach it.')),
+			E('p', _('Joining restarts the radios: Wi-Fi of this router is away for some seconds.')),
 			E('button', {
 				'class': 'btn cbi-button-action',
 				'click': ui.createHandlerFn(this, function() {
 					list.replaceChildren(E('em', { 'class': 'spinning' }, _('Looking around…')));
-					return self.scan().then(function(answer) {
-						list.replaceChildren.apply(list, self.found(answer));
+					return self.look().then(function(answer) {
+						list.replaceChildren.apply(list, self.shown(answer));
 					}, function(e) {
 						list.replaceChildren(E('p', { 'class': 'alert-message error' }, e.message));
 					});
@@ -165,18 +172,16 @@ return view.extend({
 			name, channel, secret,
 			E('button', {
 				'class': 'btn cbi-button-apply',
-				'click': ui.createHandlerFn(this, function() {
-					try {
-						var mesh = self.founded(name.value, channel.value, secret.value), radio = self.devices[0] || null;
-						var why = obstacle(mesh, radio);
-						if (why)
-							throw new Error(why);
-						return self.join(mesh, radio, secret.value);
-					} catch (e) {
-						ui.addNotification(null, E('p', e.message), 'error');
-					}
-				})
-			}, _('Found it'))
+				'click': ui.createHandlerFn(this, function() { return self.found(name.value, channel.value, secret.value); })
+			}, _('Found it')),
+			E('h3', _('A wired port')),
+			E('p', _('A port that carries the mesh leads to another router of it, by cable.')),
+			port,
+			E('button', {
+				'class': 'btn cbi-button-action',
+				'click': ui.createHandlerFn(this, function() { return self.port(port.value, meaning); })
+			}, _('What would that mean?')),
+			meaning
 		]);
 	}
 });
