@@ -80,7 +80,13 @@ fn lenient(table: &Table, overrides: &Overrides) -> (Config, Vec<Problem>) {
             && problem.text.starts_with("found")
             && matches!(problem.place, Place::File(_))
         {
-            let instead = key.default().unwrap_or_else(|| "what the node finds by itself".to_owned());
+            let needed =
+                matches!((key.table, key.name), ("link" | "radio", "interface") | ("radio", "mesh_id" | "channel"));
+            let instead = if needed {
+                format!("this {} is left out", key.table)
+            } else {
+                key.default().unwrap_or_else(|| "what the node finds by itself".to_owned())
+            };
             problem.text = format!("{}; until then: {instead}", problem.text);
         }
     }
