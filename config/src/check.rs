@@ -256,6 +256,7 @@ impl<'a> Checker<'a> {
             token_file: s.read("token_file", "an absolute path", |v| {
                 Some(PathBuf::from(word(v)?)).filter(|path| path.is_absolute())
             }),
+            respondd: s.flag("respondd").unwrap_or(d.respondd),
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Http {
     pub hosts: Vec<String>,
     /// File whose first line is the token that sees all.
     pub token_file: Option<PathBuf>,
+    /// Answer map servers that ask by respondd, and ask others while somebody looks at the map.
+    pub respondd: bool,
 }
 
 /// TCP port of the status endpoint.
@@ -28,7 +30,13 @@ pub const MAX_HOSTS: usize = 32;
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: vec![Listen::Localhost, Listen::Mesh], port: PORT, hosts: Vec::new(), token_file: None }
+        Self {
+            listen: vec![Listen::Localhost, Listen::Mesh],
+            port: PORT,
+            hosts: Vec::new(),
+            token_file: None,
+            respondd: true,
+        }
     }
 }
 

@@ -552,6 +552,14 @@ pub const KEYS: &[Key] = &[
         "File whose first line, 16 characters or more, is the token that sees all, also clients: \
          \"Authorization: Bearer TOKEN\". Without it only the unix socket does.",
     ),
+    node(
+        "http",
+        "respondd",
+        "true or false",
+        |c| Some(c.http.respondd.to_string()),
+        "Map servers that ask by respondd, UDP port 1001 in the mesh, are answered; and while somebody looks at the map, \
+         nodes of other programs are asked the same way. Switched on again only by a restart.",
+    ),
     restart(node(
         "control",
         "socket",

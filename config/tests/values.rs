@@ -75,6 +75,7 @@ fn every_setting() {
             port: 80,
             hosts: vec!["roof.example.org".into(), "*.mesh".into()],
             token_file: Some("/etc/mesh.token".into()),
+            respondd: false,
         }
     );
     assert_eq!(config.control.group.as_deref(), Some("mesh"));
@@ -152,6 +153,7 @@ listen = ["10.0.0.1", "br-lan", "mesh"]
 port = 80
 hosts = ["roof.example.org", "*.mesh"]
 token_file = "/etc/mesh.token"
+respondd = false
 
 [control]
 socket = '/tmp/mesh "quoted".sock'
@@ -251,6 +253,7 @@ listen = [\"localhost\", \"mesh\"]
 port = 4305
 hosts = []
 # token_file: chosen by the node
+respondd = true
 
 [control]
 # socket: chosen by the node

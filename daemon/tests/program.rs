@@ -214,6 +214,14 @@ fn json_is_one_line_and_filtered_too() {
     let active: serde_json::Value = serde_json::from_str(&node.says(&["hj"])).unwrap();
     assert_eq!(active.as_array().unwrap().len(), 1);
     assert!(node.says(&["mj"]).starts_with("{\"version\":\"9.9.9\",\"algo_name\":\"BATMAN_IV\","));
+    // By batctl's own command line.
+    assert_eq!(node.says(&["batctl", "nj"]), node.says(&["nj"]));
+    assert_eq!(node.says(&["batctl", "o", "-n"]), node.says(&["o", "-n"]));
+    assert_eq!(node.says(&["batctl", "hp"]), "30\n");
+    assert_eq!(node.says(&["batctl", "f"]), "enabled\n");
+    assert_eq!(node.says(&["batctl", "if"]).lines().next(), Some("wlan0: active"));
+    let (code, _, err) = node.asked(&["batctl", "hp", "15"]);
+    assert!(code == 2 && err.contains("hop_penalty in [mesh]"), "{err}");
     let (code, _, err) = node.asked(&["json", "vis_json"]);
     assert!(code == 2 && err.starts_with("meshwork: which list? There are: mesh_json"), "{err}");
 }

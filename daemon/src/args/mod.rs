@@ -4,6 +4,7 @@
 //! shell completions read nothing else, so a flag that exists is documented, completed, and
 //! refused where it does not belong.
 
+pub mod batctl;
 pub mod complete;
 pub mod help;
 pub mod man;

@@ -62,6 +62,7 @@ pub enum Id {
     UpgradeBack,
     UpgradeService,
     Json,
+    Batctl,
     #[cfg(feature = "lab")]
     Lab,
     #[cfg(feature = "lab")]
@@ -783,6 +784,21 @@ const COMMANDS: &[Command] = &[
         ..NONE
     },
     UPGRADE,
+    Command {
+        id: Id::Batctl,
+        name: "batctl",
+        summary: "a command line of batctl, as scripts have it",
+        about: "What follows is read as batctl reads it: \"meshwork batctl meshif bat0 o\" prints the table of originators, \
+                \"meshwork batctl nj\" the list of neighbours, \"meshwork batctl gw_mode\" a setting. A link to this program \
+                that is called batctl does the same. Settings are printed, not changed: that is done in the configuration. \
+                There is no bisect_iv, loglevel, throughput_override and vlan_json.",
+        operands: &[
+            Operand { name: "COMMAND", help: "batctl's command, or a setting", optional: false, value: Value::Any },
+            Operand { name: "VALUE", help: "what follows it", optional: true, value: Value::Any },
+        ],
+        flags: &[CONNECT, COMMON],
+        ..NONE
+    },
     Command {
         id: Id::Json,
         name: "json",

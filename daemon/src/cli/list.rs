@@ -3,9 +3,10 @@
 use super::names::Names;
 use super::{Out, status, table};
 use crate::args::{Args, Id, UsageError};
-use crate::control::json::Value;
+use crate::control::json::{self, Value};
 use crate::control::protocol::{Mac, Response};
 use crate::control::{Ask, Client};
+use nix::net::if_::if_nametoindex;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -221,7 +222,28 @@ pub(super) async fn bare_json(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         "transtable_local_json" | "tlj" => &mut r.local_clients,
         _ => &mut r.global_clients,
     };
-    super::print_json(out, list)
+    let mut text = String::from_utf8(json::text(list))?;
+    // Gateways come with it.
+    if !matches!(word, "gateways_json" | "gwj") {
+        text = with_number(&text, "hard_if");
+    }
+    Ok(writeln!(out, "{}", with_number(&text, "mesh_if"))?)
+}
+
+/// Beside the name of an interface batctl prints its number, which this machine knows.
+fn with_number(text: &str, key: &str) -> String {
+    let mark = format!("\"{key}name\":\"");
+    let mut parts = text.split(mark.as_str());
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let name = part.split('"').next().unwrap_or_default();
+        if let Ok(index) = if_nametoindex(name) {
+            out += &format!("\"{key}index\":{index},");
+        }
+        out += &mark;
+        out += part;
+    }
+    out
 }
 
 const LISTS: &str = "which list? There are: mesh_json, hardifs_json, neighbors_json, originators_json, gateways_json, \

@@ -4,6 +4,7 @@
 //! node over its control socket; `doctor` does without one, too. Output goes to a writer that the caller gives, so that a closed
 //! pipe ends a command quietly.
 
+mod batctl;
 mod doctor;
 mod echo;
 pub(crate) mod events;
@@ -42,7 +43,8 @@ type Out<'a> = &'a mut dyn Write;
 /// started. `lab` has its own; `doctor` ends with 3 for warnings and 4 for errors.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = io::stdout().lock();
-    let done = match args::parse(words) {
+    let words = args::batctl::translate(words.into_iter().collect());
+    let done = match words.and_then(args::parse) {
         Ok(Parsed::Help(path)) => print(&mut out, &args::help::help(&path)),
         Ok(Parsed::Version) => version(false, &mut out),
         Ok(Parsed::Run(args)) => return command(&args, &mut out),
@@ -139,6 +141,7 @@ async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::Events => events::run(args, out).await,
         Id::Explain => explain::run(args, out).await,
         Id::Doctor => doctor::run(args, out).await,
+        Id::Batctl => batctl::run(args, out).await,
         Id::Json => list::bare_json(args, out).await,
         _ => list::run(args, out).await,
     }

@@ -532,7 +532,7 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
 }
 
 /// From the wire's units of 100 kbit/s.
-fn kbits(throughput: u32) -> u64 {
+pub(crate) fn kbits(throughput: u32) -> u64 {
     u64::from(throughput) * 100
 }
 

@@ -61,6 +61,14 @@ pub(super) fn meshviewer(v: &View<'_>) -> Made {
                 let release = o.facts.as_ref().map_or("", |(f, _)| f.version.as_str());
                 all.insert("firmware".to_owned(), json!({ "base": "Meshwork", "release": release }));
             }
+            if let Some(told) = v.respondd(o.addr).map(|p| &p.told) {
+                let [base, release] = &told.firmware;
+                all.insert("firmware".to_owned(), json!({ "base": base, "release": release }));
+                all.insert("model".to_owned(), told.model.as_str().into());
+                if let Some((north, east)) = told.location {
+                    all.insert("location".to_owned(), json!({ "latitude": north, "longitude": east }));
+                }
+            }
         }
         node
     });
@@ -115,8 +123,38 @@ pub(super) fn vis(v: &View<'_>) -> Made {
     Ok(json.close())
 }
 
+/// Scrape targets for Prometheus' `http_sd_config`, labelled as yanic labels them (`output/prometheus-sd/output.go`):
+/// all Meshwork nodes whose address is known. `host` is how the asker calls this one, `zone` the interface of addresses
+/// that hold on one link only.
+pub(super) fn targets(v: &View<'_>, host: &str, zone: &str) -> Vec<u8> {
+    let (s, port) = (v.s, v.about.http.port);
+    let target = |host: &str, addr: MacAddr| {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let mut labels = json!({ "node_id": id(addr), "hostname": v.name(addr), "mesh": s.mesh_name });
+        let told = v.respondd(addr).map(|p| &p.told);
+        if let (Some(all), Some(told)) = (labels.as_object_mut(), told) {
+            if !told.model.is_empty() {
+                all.insert("model".to_owned(), told.model.as_str().into());
+            }
+            if let Some((north, east)) = told.location {
+                all.insert("latitude".to_owned(), north.to_string().into());
+                all.insert("longitude".to_owned(), east.to_string().into());
+            }
+        }
+        json!({ "targets": [format!("{host}:{port}")], "labels": labels })
+    };
+    let ours = |addr: MacAddr| s.mesh.originators.iter().any(|o| o.addr == addr && o.meshwork && !o.paths.is_empty());
+    let others = v.respondd.iter().filter(|p| ours(p.orig)).map(|p| {
+        let ip = p.told.from.ip();
+        let host = if ip.is_unicast_link_local() { format!("{ip}%{zone}") } else { ip.to_string() };
+        target(&host, p.orig)
+    });
+    let all: Vec<Value> = std::iter::once(target(host, s.mesh.originator)).chain(others).collect();
+    format!("{}\n", Value::Array(all)).into_bytes()
+}
+
 /// How Freifunk calls a node: its address without colons.
-fn id(addr: MacAddr) -> String {
+pub(super) fn id(addr: MacAddr) -> String {
     addr.to_string().replace(':', "")
 }
 

@@ -24,6 +24,7 @@ mod page;
 mod places;
 mod privacy;
 mod request;
+mod respondd;
 mod server;
 mod site;
 

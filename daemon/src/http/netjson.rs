@@ -41,6 +41,10 @@ pub(super) fn graph(v: &View<'_>) -> Made {
                 "tq": best.filter(|_| s.mesh.algorithm == Algorithm::Iv).map(|p| p.tq),
                 "throughput_kbits":
                     best.filter(|_| s.mesh.algorithm == Algorithm::V).map(|p| u64::from(p.throughput) * 100),
+                "respondd": v.respondd(o.addr).map(|p| &p.told).map(|t| json!({
+                    "hostname": t.hostname, "firmware": t.firmware.join(" "), "model": t.model, "clients": t.clients,
+                    "location": t.location.map(|(north, east)| [north, east]), "told_msecs": msecs(t.at.elapsed()),
+                })),
             },
         })
     });
@@ -64,6 +68,8 @@ pub(super) struct Link {
     pub(super) counts: Option<(u8, u8)>,
     /// Another node told of it, so long ago.
     pub(super) told: Option<u64>,
+    /// It told so by respondd.
+    pub(super) respondd: bool,
 }
 
 /// What another node told is believed for so long; it says it once a minute.
@@ -88,6 +94,7 @@ pub(super) fn links(v: &View<'_>) -> Vec<Link> {
             target_addr: Mac(n.addr),
             counts: iv.then_some((n.echo_count, n.receive_count)),
             told: None,
+            respondd: false,
         }
     };
     let mut all: Vec<Link> = s.mesh.neighbors.iter().filter(|n| !n.dead).map(own).collect();
@@ -122,6 +129,28 @@ pub(super) fn links(v: &View<'_>) -> Vec<Link> {
                 target_addr: Mac(*to),
                 counts: None,
                 told: Some(msecs(*age)),
+                respondd: false,
+            });
+        }
+    }
+    // What routing does not carry: links between nodes of other programs. Of both ends the first one counts.
+    for p in &v.respondd {
+        for link in p.links.iter().filter(|link| link.to != s.mesh.originator) {
+            let ends = (p.orig.min(link.to), p.orig.max(link.to));
+            let Err(place) = seen.binary_search(&ends) else { continue };
+            seen.insert(place, ends);
+            let iv = s.mesh.algorithm == Algorithm::Iv;
+            all.push(Link {
+                source: Mac(p.orig),
+                target: Mac(link.to),
+                tq: iv.then_some(link.tq),
+                kbits: (!iv).then(|| u64::from(link.tq) * 100_000 / 255),
+                wifi: link.wifi,
+                source_addr: Mac(link.macs[0]),
+                target_addr: Mac(link.macs[1]),
+                counts: None,
+                told: Some(msecs(p.told.at.elapsed())),
+                respondd: true,
             });
         }
     }
@@ -160,6 +189,7 @@ fn link_json(link: &Link) -> Value {
         }
         if let Some(age) = link.told {
             all.insert("told_msecs".to_owned(), age.into());
+            all.insert("respondd".to_owned(), link.respondd.into());
         }
         if let Some((to, from)) = link.counts {
             all.insert("echo_count".to_owned(), to.into());

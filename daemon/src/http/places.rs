@@ -115,7 +115,7 @@ fn of_interface(name: &str, port: u16) -> Vec<SocketAddr> {
 }
 
 /// The bridge that an interface is a port of.
-fn bridge_of(name: &str) -> Option<String> {
+pub(super) fn bridge_of(name: &str) -> Option<String> {
     let master = std::fs::read_link(format!("/sys/class/net/{name}/master")).ok()?;
     Some(master.file_name()?.to_str()?.to_owned())
 }

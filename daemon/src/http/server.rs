@@ -4,7 +4,7 @@ use super::answer::{Answer, Body};
 use super::places::Places;
 use super::request::{MAX_HEAD, Parsed, parse};
 use super::site::Site;
-use super::{events, request};
+use super::{events, request, respondd};
 use crate::control::{About, ControlSocket};
 use crate::run::ControlRequest;
 use std::io::{self, ErrorKind};
@@ -81,6 +81,8 @@ impl Server {
                 }
             };
             runtime.block_on(async {
+                // While there is still the right to low ports.
+                let map_servers = if about.borrow().http.respondd { open_respondd() } else { None };
                 match ControlSocket::bind(&path, group.as_deref()) {
                     Ok(socket) => {
                         let _ = tell.send(Ok(()));
@@ -91,7 +93,7 @@ impl Server {
                             let _ = from.await;
                         }
                         crate::privilege::drop_all();
-                        serve(&socket, node, about, stopped).await;
+                        serve(&socket, map_servers, node, about, stopped).await;
                     }
                     Err(error) => {
                         let _ = tell.send(Err(error.into()));
@@ -138,13 +140,25 @@ impl Guests {
     }
 }
 
+fn open_respondd() -> Option<socket2::Socket> {
+    match respondd::open() {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            tracing::info!(%error, "respondd questions are not answered by this program: its port cannot be had");
+            None
+        }
+    }
+}
+
 async fn serve(
     socket: &ControlSocket,
+    map_servers: Option<socket2::Socket>,
     node: mpsc::Sender<ControlRequest>,
     mut about: watch::Receiver<About>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let site = Arc::new(Site::new(node, about.clone()));
+    let asked = map_servers.map(|socket| tokio::spawn(respondd::serve(socket, Arc::clone(&site), about.clone())));
     let streams = Arc::new(AtomicUsize::new(0));
     let mut places = Places::default();
     let mut guests = Guests::default();
@@ -152,7 +166,10 @@ async fn serve(
     let mut look = tokio::time::interval(LOOK);
     loop {
         let (accepted, from) = tokio::select! {
-            _ = &mut stopped => return,
+            _ = &mut stopped => {
+                asked.inspect(tokio::task::JoinHandle::abort);
+                return;
+            }
             left = tasks.join_next(), if !tasks.is_empty() => {
                 if let Some(Ok(from)) = left {
                     guests.left(from);

@@ -2,6 +2,7 @@
 
 use super::answer::{self, Answer, Body, Bytes};
 use super::request::Request;
+use super::respondd::{self, Book, Placed};
 use super::{json, maps, metrics, netjson, page, privacy};
 use crate::cli::explain;
 use crate::cli::names::Names;
@@ -13,8 +14,8 @@ use mesh_core::Event;
 use mesh_core::snapshot::OriginatorView;
 use mesh_core::sorted::SortedMap;
 use packet::MacAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -40,13 +41,21 @@ pub(super) struct View<'a> {
     names: Names,
     /// Names that nodes told.
     told: Vec<(MacAddr, String)>,
+    /// What nodes told by respondd, in order of originators.
+    pub(super) respondd: Vec<Placed>,
     /// The asker may see all.
     pub(super) full: bool,
 }
 
 impl<'a> View<'a> {
-    fn new(s: &'a NodeSnapshot, about: &'a About, full: bool) -> Self {
-        Self { s, about, names: Names::load(), told: told_names(s, about), full }
+    pub(super) fn new(s: &'a NodeSnapshot, about: &'a About, full: bool, respondd: Vec<Placed>) -> Self {
+        let told = told_names(s, about, &respondd);
+        Self { s, about, names: Names::load(), told, respondd, full }
+    }
+
+    /// What an originator told by respondd.
+    pub(super) fn respondd(&self, orig: MacAddr) -> Option<&Placed> {
+        self.respondd.get(self.respondd.binary_search_by_key(&orig, |p| p.orig).ok()?)
     }
 
     /// What to call a node: its name in the bat-hosts file, the one it told of itself, or its address.
@@ -61,10 +70,15 @@ impl<'a> View<'a> {
 
 /// Names that nodes told of themselves, by address. Where several chose the same one, the end of the address tells
 /// them apart.
-fn told_names(s: &NodeSnapshot, about: &About) -> Vec<(MacAddr, String)> {
+fn told_names(s: &NodeSnapshot, about: &About, respondd: &[Placed]) -> Vec<(MacAddr, String)> {
     let told = |o: &OriginatorView| Some((o.addr, o.facts.as_ref()?.0.name.clone()));
     let own = about.setup.mesh.publish.as_ref().map(|own| (s.mesh.originator, own.name.clone()));
     let mut all: Vec<_> = s.mesh.originators.iter().filter_map(told).chain(own).collect();
+    for p in respondd {
+        if all.iter().all(|(addr, _)| *addr != p.orig) {
+            all.push((p.orig, p.told.hostname.clone()));
+        }
+    }
     all.retain(|(_, name)| !name.is_empty());
     all.sort_by(|a, b| a.1.cmp(&b.1));
     let same = |a: Option<&(MacAddr, String)>, b: &str| a.is_some_and(|(_, name)| name == b);
@@ -113,6 +127,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route { path: "/de/tables", kind: answer::HTML, make: page::german_tables },
 ];
 
+/// What draws the whole mesh: for these other nodes are asked.
+const MAPS: &[&str] = &["/", "/de", "/tables", "/de/tables", "/api/v1/topology", "/meshviewer.json"];
+
 /// Everything that there is to see.
 #[derive(Debug)]
 pub(super) struct Site {
@@ -121,6 +138,10 @@ pub(super) struct Site {
     shelf: Mutex<Shelf>,
     /// Bytes of all bodies that anybody holds.
     held: Arc<AtomicUsize>,
+    /// What other nodes tell by respondd.
+    book: std::sync::Mutex<Book>,
+    /// When somebody last looked at the whole mesh, and asked where nodes answer.
+    looked: std::sync::Mutex<[Option<Instant>; 2]>,
 }
 
 /// The last picture, and what was made of it.
@@ -133,7 +154,14 @@ struct Shelf {
 
 impl Site {
     pub(super) fn new(node: mpsc::Sender<ControlRequest>, about: watch::Receiver<About>) -> Self {
-        Self { node, about, shelf: Mutex::default(), held: Arc::default() }
+        Self {
+            node,
+            about,
+            shelf: Mutex::default(),
+            held: Arc::default(),
+            book: std::sync::Mutex::default(),
+            looked: std::sync::Mutex::default(),
+        }
     }
 
     /// The answer to a request. `trusted`: it came in where only those are that may see all.
@@ -160,6 +188,11 @@ impl Site {
             let answer = self.explain(request, full).await;
             return (answer.unwrap_or_else(|(status, text)| Answer::text(status, text)), full);
         }
+        if request.path == "/prometheus-sd.json" {
+            self.look_now(1);
+            let answer = self.targets(request).await;
+            return (answer.unwrap_or_else(|text| Answer::text(503, text)), full);
+        }
         let path = match request.path {
             "/" if page::wants_german(request) => "/de",
             "/metrics" if request.accept.contains("application/openmetrics-text") => OPENMETRICS,
@@ -179,9 +212,30 @@ impl Site {
         }
     }
 
+    /// What other nodes tell by respondd.
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+        // Nobody who holds it can fail half way.
+        self.book.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// When somebody last looked at the whole mesh, and asked where nodes answer.
+    pub(super) fn looked(&self) -> [Option<Instant>; 2] {
+        *self.looked.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn look_now(&self, place: usize) {
+        let mut looked = self.looked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(at) = looked.get_mut(place) {
+            *at = Some(Instant::now());
+        }
+    }
+
     /// A document of [`ROUTES`].
     async fn document(&self, index: usize, full: bool) -> Result<Answer, &'static str> {
         let route = ROUTES.get(index).ok_or("there is no such document")?;
+        if MAPS.contains(&route.path) {
+            self.look_now(0);
+        }
         let bytes = self.bytes(index, full).await?;
         Ok(Answer::good(route.kind, Body::Made(bytes)))
     }
@@ -204,6 +258,18 @@ impl Site {
         Ok(Answer::good(answer::JSON, Body::Made(Arc::new(Bytes::new(text.into_bytes(), &self.held)))))
     }
 
+    /// Where nodes answer Prometheus: this one where the asker found it, others at what address they told their map
+    /// by respondd. An address of one link needs the asker's name of it: `?zone=`, or else the one here.
+    async fn targets(&self, request: &Request<'_>) -> Result<Answer, &'static str> {
+        let s = self.picture().await?;
+        let about = self.about.borrow().clone();
+        let respondd = respondd::place(&self.book(), &s);
+        let zone = request.value("zone").unwrap_or_else(|| respondd::interface(&s.mesh_name));
+        let view = View::new(&s, &about, false, respondd);
+        let text = maps::targets(&view, request.host.unwrap_or("localhost"), &zone);
+        Ok(Answer::good(answer::JSON, Body::Made(Arc::new(Bytes::new(text, &self.held)))))
+    }
+
     /// The bytes of a document, made once per picture.
     async fn bytes(&self, index: usize, full: bool) -> Result<Arc<Bytes>, &'static str> {
         let mut shelf = self.shelf.lock().await;
@@ -213,7 +279,8 @@ impl Site {
         }
         let route = ROUTES.get(index).ok_or("there is no such document")?;
         let about = self.about.borrow().clone();
-        let view = View::new(&s, &about, full);
+        let respondd = respondd::place(&self.book(), &s);
+        let view = View::new(&s, &about, full, respondd);
         let data = (route.make)(&view).map_err(|_| "the answer could not be written\n")?;
         // Many that read slowly would keep one old picture's answer each.
         let held = self.held.load(Ordering::Relaxed);
