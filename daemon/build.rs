@@ -8,9 +8,12 @@ use std::path::Path;
 fn main() -> std::io::Result<()> {
     let out = std::env::var_os("OUT_DIR").unwrap_or_default();
     let mut edition = Crc::new();
-    // The script is the library that lays out the map, and what we do with it.
-    let files: [(&str, &[&str]); 3] =
-        [("page.js", &["force.js", "page.js"]), ("page.css", &["page.css"]), ("openapi.json", &["openapi.json"])];
+    // The script is the libraries that lay out the map and draw charts, and what we do with them.
+    let files: [(&str, &[&str]); 3] = [
+        ("page.js", &["force.js", "layout.js", "charts.js", "history.js", "page.js"]),
+        ("page.css", &["charts.css", "page.css"]),
+        ("openapi.json", &["openapi.json"]),
+    ];
     for (name, parts) in files {
         let mut text = Vec::new();
         for part in parts {

@@ -7,6 +7,7 @@ pub mod args;
 pub mod cli;
 pub mod control;
 pub mod doctor;
+pub mod history;
 pub mod home;
 pub mod http;
 pub mod io;

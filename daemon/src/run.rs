@@ -15,7 +15,9 @@ mod host;
 mod links;
 mod listeners;
 mod readings;
+mod remember;
 
+use crate::history::Store;
 use crate::io::{IoCounters, PortablePlane};
 use crate::netlink::Watcher;
 use crate::radio::Keeper;
@@ -31,6 +33,8 @@ use mesh_core::{
 };
 use packet::MacAddr;
 use readings::Readings;
+use remember::Memory;
+pub use remember::{Remembered, Wanted};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
@@ -61,6 +65,8 @@ pub struct RunSetup {
     pub guests: Vec<String>,
     /// Where sequence numbers are kept over a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
+    /// A file in memory that keeps the history over a restart; `None` for none.
+    pub history_file: Option<PathBuf>,
     /// User to become once the first sockets are open, `None` to stay who started it.
     pub user: Option<String>,
     /// As a gateway: how to find out whether the Internet is there; `None` to take it for granted.
@@ -100,6 +106,8 @@ pub enum ControlRequest {
     Configure(Box<RunSetup>, oneshot::Sender<Result<String, String>>),
     /// Events from now on; a receiver that is full loses events.
     Subscribe(mpsc::Sender<Event>),
+    /// How it was.
+    History(Wanted, oneshot::Sender<Remembered>),
 }
 
 /// A picture of the whole node.
@@ -245,6 +253,7 @@ struct Node {
     listeners: listeners::Watch,
     state: StateFile,
     keep_at: Instant,
+    memory: Memory,
     echoes: Echoes,
     /// Who runs throughput tests, by number.
     testers: Vec<(u32, mpsc::Sender<MeterReport>)>,
@@ -288,6 +297,7 @@ impl Node {
         let mut watcher = Watcher::open().context("cannot list interfaces")?;
         let state = StateFile::new(setup.state_dir.as_deref(), &setup.mesh_name);
         let left = state.load();
+        let store = Store::new(setup.state_dir.as_deref(), &setup.mesh_name, setup.history_file.as_deref());
         let mac = choose_mac(&setup, &watcher, left, seed);
         let (host, tap) = Host::open(&setup.mesh_name, mac, setup.host_mtu, setup.up, &mut watcher)?;
         setup.mesh.host_mac = mac;
@@ -309,6 +319,7 @@ impl Node {
             listeners: listeners::Watch::new(),
             state,
             keep_at: now,
+            memory: Memory::new(store),
             echoes: Echoes::default(),
             testers: Vec::new(),
             uplink: None,
@@ -367,6 +378,10 @@ impl Node {
             }
             self.echoes.forget_old(now);
             self.tell_link_use();
+            if self.memory.is_due(now) {
+                let Self { memory, mesh, plane, .. } = self;
+                memory.look(&mesh.neighbors(now), mesh.algorithm(), plane.tally(), None, now);
+            }
         }
     }
 
@@ -537,6 +552,9 @@ impl Node {
                 let _ = to.send(self.snapshot());
             }
             ControlRequest::Subscribe(to) => self.subscribers.push(to),
+            ControlRequest::History(wanted, to) => {
+                let _ = to.send(self.memory.tell(wanted));
+            }
             ControlRequest::Echo(echo, to) => {
                 let now = self.now();
                 let echo = self.echoes.ask(echo, to, now);
@@ -667,6 +685,7 @@ impl Node {
         if self.links.smallest_mtu().is_some() {
             self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
         }
+        self.memory.stop(now);
         // Radios first: what they find set up may have been set up by the links.
         self.radios.stop();
         let _ = self.watcher.refresh();

@@ -105,6 +105,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
         queue: config.share.queue,
         guests: config.share.guests.clone(),
         state_dir: mesh.state_dir.clone(),
+        history_file: Some(config.socket().with_extension("history")),
         user: config.control.user.clone(),
         uplink: uplink(&config.gateway),
     }

@@ -380,6 +380,11 @@ impl Fib {
         }
     }
 
+    /// Our originator address.
+    pub const fn own(&self) -> MacAddr {
+        self.own
+    }
+
     /// A usable hard interface.
     #[inline]
     pub fn link(&self, id: LinkId) -> Option<&FibLink> {

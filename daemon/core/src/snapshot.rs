@@ -133,6 +133,8 @@ pub struct NeighborView {
     pub meshwork: bool,
     /// It was left because it fell silent, and was not heard since.
     pub dead: bool,
+    /// It missed more of its own rhythm than losses explain, by a chance of one in a thousand: probably gone.
+    pub quiet: bool,
     /// Originators that frames do not reach through it.
     pub distrust: Vec<DistrustView>,
 }

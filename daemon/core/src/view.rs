@@ -28,7 +28,7 @@ impl Mesh {
             ttvn: self.local.ttvn,
             uptime: now.since(self.started),
             links: self.link_views(),
-            neighbors: self.neighbor_views(now),
+            neighbors: self.neighbors(now),
             originators: self.originators.iter().map(|(addr, o)| self.originator_view(*addr, o, now)).collect(),
             local_clients: self.local_views(now),
             global_clients: self.global_views(),
@@ -63,7 +63,8 @@ impl Mesh {
         self.link_quality(hop, heard).through(u8::MAX, link.cfg.hop_penalty, None)
     }
 
-    fn neighbor_views(&self, now: Instant) -> Vec<NeighborView> {
+    /// Neighbours on all hard interfaces; part of [`Mesh::snapshot`].
+    pub fn neighbors(&self, now: Instant) -> Vec<NeighborView> {
         let mut views = Vec::new();
         for link in self.links.values() {
             for (addr, n) in &link.neighbors {
@@ -85,6 +86,7 @@ impl Mesh {
                     elp_interval: Duration::from_millis(u64::from(n.v.interval_ms)),
                     meshwork: self.runs_meshwork(hop),
                     dead: n.life.dead,
+                    quiet: n.life.rhythm.silence(now) >= crate::react::BELIEVED / 2,
                     distrust: self.distrust_views(hop, now),
                 });
             }

@@ -52,6 +52,7 @@ pub enum Id {
     Home,
     Doctor,
     Explain,
+    History,
     Config,
     ConfigCheck,
     ImportUci,
@@ -212,6 +213,15 @@ const CLIENT_KIND: &[Flag] = &[
     switch("unicast", Some('u'), "only clients that are single stations"),
     switch("multicast", Some('M'), "only multicast addresses"),
 ];
+
+const HISTORY: &[Flag] = &[value(
+    "scale",
+    Some('s'),
+    "SCALE",
+    "which points: hour (every 10 s), days (two, every 5 min) or month (every hour)",
+)
+.default("hour")
+.offers(Value::Words(&["hour", "days", "month"]))];
 
 const ECHO: &[Flag] = &[
     switch("numeric", Some('n'), "print addresses, not their names from bat-hosts files"),
@@ -597,6 +607,23 @@ const COMMANDS: &[Command] = &[
                 its first hop. DEST is what \"meshwork ping\" takes.",
         operands: &[operand("DEST", "whom to reach")],
         flags: &[ECHO, JSON, CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::History,
+        name: "history",
+        summary: "how a link or this node was, for an hour, two days or a month",
+        about: "Shows, for this node or for one of its neighbours, how well each heard the other, what the link carried \
+                for whom, and how often ways changed, one bar per step. DEST is what \"meshwork ping\" takes.\n\n\
+                A node keeps this for itself and 24 neighbours in 497 kB of memory, and over a restart; it writes to \
+                flash once a day at most.",
+        operands: &[Operand {
+            name: "DEST",
+            help: "a neighbour; this node without it",
+            optional: true,
+            value: Value::Any,
+        }],
+        flags: &[HISTORY, ECHO, JSON, CONNECT, COMMON],
         ..NONE
     },
     Command {

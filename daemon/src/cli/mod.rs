@@ -9,6 +9,7 @@ mod doctor;
 mod echo;
 pub(crate) mod events;
 pub(crate) mod explain;
+mod history;
 mod home;
 mod import_uci;
 mod join;
@@ -139,6 +140,7 @@ async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::Throughput => throughput::run(args, out).await,
         Id::Monitor => monitor::run(args, out).await,
         Id::Events => events::run(args, out).await,
+        Id::History => history::run(args, out).await,
         Id::Explain => explain::run(args, out).await,
         Id::Doctor => doctor::run(args, out).await,
         Id::Batctl => batctl::run(args, out).await,

@@ -302,6 +302,10 @@ impl<T: Value> Value for Option<T> {
         }
     }
     fn read(&mut self, from: &Tree) -> Result<(), String> {
+        if from.is_null() {
+            *self = None;
+            return Ok(());
+        }
         read(self.insert(T::blank()), from)
     }
 }

@@ -18,6 +18,7 @@
 //! lines, and closes those that do not read.
 
 pub mod client;
+pub mod history;
 pub mod json;
 pub mod protocol;
 pub mod request;

@@ -54,6 +54,13 @@ pub enum Ask {
     Multicast,
     /// [`Response::statistics`].
     Statistics,
+    /// [`Response::history`].
+    History {
+        /// A neighbour, by its own or its originator address; `None` for the node itself.
+        of: Option<Mac>,
+        /// `hour`, `days` or `month`.
+        scale: String,
+    },
     /// [`Response::translation`].
     Translate {
         /// An originator, a hard interface of a neighbour, or a client.
@@ -131,6 +138,8 @@ pub struct Response {
     pub mcast_flags: Option<Vec<McastOriginator>>,
     /// Counters.
     pub statistics: Option<Statistics>,
+    /// How it was.
+    pub history: Option<HistoryView>,
     /// Where an address is.
     pub translation: Option<Translation>,
     /// Answer to an echo request.
@@ -654,6 +663,50 @@ pub struct ThroughputView {
     pub code: Option<u8>,
 }
 
+/// How it was: one list for each figure, all of the same length, oldest first. What is not known is `null`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HistoryView {
+    /// Neighbour that it is about; missing for the node itself.
+    pub of: Option<Mac>,
+    /// Hard interface on which the neighbour is heard.
+    pub hard_ifname: Option<String>,
+    /// `hour`, `days` or `month`.
+    pub scale: String,
+    /// Time between two points.
+    pub step_msecs: u64,
+    /// Time since the newest point.
+    pub newest_msecs: u64,
+    /// IV: share of messages that reach the neighbour, in percent.
+    pub to_percent: Vec<Option<u64>>,
+    /// IV: share of its messages that reach this node, in percent.
+    pub from_percent: Vec<Option<u64>>,
+    /// V: throughput of the link in kbit/s.
+    pub throughput: Vec<Option<u64>>,
+    /// To and from own clients.
+    pub owner_bytes_per_second: Vec<Option<u64>>,
+    /// Sent for others.
+    pub relay_bytes_per_second: Vec<Option<u64>>,
+    /// What is left, in kbit/s.
+    pub spare: Vec<Option<u64>>,
+    /// Ways that changed during the step; for a neighbour those that it gained or lost.
+    pub route_changes: Vec<Option<u64>>,
+    /// What there is a history of.
+    pub series: Vec<SeriesView>,
+}
+
+/// Something there is a history of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesView {
+    /// The neighbour; missing for the node itself.
+    pub neigh_address: Option<Mac>,
+    /// Its originator address, if known.
+    pub orig_address: Option<Mac>,
+    /// Hard interface on which it is heard.
+    pub hard_ifname: Option<String>,
+    /// Time since it was there.
+    pub last_seen_msecs: u64,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventView {
@@ -716,7 +769,7 @@ impl Response {
 }
 
 objects! {
-    Response { format, id "?", error, node, status, mesh, interfaces, neighbors, originators, local_clients, global_clients, dat_cache, nd_cache, bla_claims, bla_backbones, gateways, multicast, mcast_flags, statistics, translation, echo, throughput, event }
+    Response { format, id "?", error, node, status, mesh, interfaces, neighbors, originators, local_clients, global_clients, dat_cache, nd_cache, bla_claims, bla_backbones, gateways, multicast, mcast_flags, statistics, history, translation, echo, throughput, event }
     Node { version, algo_name, mesh_ifname, mesh_address, hard_ifname, hard_address, tt_ttvn }
     Status { pid, uptime_msecs, rss_bytes, mesh_mtu, algo_auto "?", neighbors, originators, local_clients, global_clients, config, interfaces, alarms "?", statistics }
     ConfigView { file, complaints "?", reload }
@@ -739,6 +792,8 @@ objects! {
     BlaBackbone { bla_backbone, bla_vid, bla_crc, bla_own, last_seen_msecs, claims, synced, distrusted "?", wait_msecs }
     ClientFlags { del, roam, wifi, isolated, nopurge, new, pending, temp, raw }
     Statistics { counters, drops, interfaces, punts_lost }
+    HistoryView { of, hard_ifname, scale, step_msecs, newest_msecs, to_percent, from_percent, throughput, owner_bytes_per_second "?", relay_bytes_per_second "?", spare "?", route_changes, series }
+    SeriesView { neigh_address, orig_address, hard_ifname, last_seen_msecs }
     Translation { address, kind, orig_address }
     EchoView { orig_address, seqno, ttl, ttl_exceeded "?", rtt_usecs, route "?" }
     ThroughputView { orig_address, elapsed_msecs, bytes, repeated, result, code }

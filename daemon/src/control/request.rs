@@ -21,7 +21,7 @@ const WORDS: [(&str, Ask); 12] = [
 ];
 
 /// Asks that are an object with a name of its own, around what belongs to them.
-const OBJECTS: [&str; 3] = ["translate", "echo", "throughput"];
+const OBJECTS: [&str; 4] = ["translate", "echo", "throughput", "history"];
 
 /// Why a line is no request.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl Request {
                 name = "throughput";
                 fields.push(("address", Box::new(*address)));
                 fields.push(("test_msecs", Box::new(*test_msecs)));
+            }
+            Ask::History { of, scale } => {
+                name = "history";
+                if let Some(of) = of {
+                    fields.push(("of", Box::new(*of)));
+                }
+                fields.push(("scale", Box::new(scale.clone())));
             }
             word => {
                 let word = WORDS.iter().find(|(_, ask)| ask == word).map_or("", |(word, _)| word);
@@ -129,6 +136,12 @@ fn ask(request: &Tree) -> Result<Ask, String> {
             need(of, "test_msecs", &mut test_msecs)?;
             Ok(Ask::Throughput { address, test_msecs })
         }
+        ("history", Some(of)) => {
+            let (mut about, mut scale) = (None::<Mac>, "hour".to_owned());
+            optional(of, "of", &mut about)?;
+            optional(of, "scale", &mut scale)?;
+            Ok(Ask::History { of: about, scale })
+        }
         (name, _) if OBJECTS.contains(&name) => Err(format!("`{name}` is an object with what belongs to it")),
         (name, _) => {
             let known = WORDS.iter().map(|(word, _)| *word).chain(OBJECTS);
@@ -167,6 +180,8 @@ mod tests {
         back(Ask::Translate { address });
         back(Ask::Echo { address, ttl: 3, seqno: 65535, record_route: true, timeout_msecs: 1 << 40 });
         back(Ask::Throughput { address, test_msecs: 5 });
+        back(Ask::History { of: Some(address), scale: "month".to_owned() });
+        back(Ask::History { of: None, scale: "hour".to_owned() });
     }
 
     #[test]

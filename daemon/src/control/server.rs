@@ -7,7 +7,8 @@ use super::protocol::{
 use super::request::BadRequest;
 use super::socket::ControlSocket;
 use super::view;
-use crate::run::{ControlRequest, NodeSnapshot, RunSetup};
+use crate::history::Scale;
+use crate::run::{ControlRequest, NodeSnapshot, RunSetup, Wanted};
 use mesh_core::sorted::SortedMap;
 use mesh_core::{Echo, Event, LinkId, Meter};
 use std::io::{self, ErrorKind};
@@ -148,6 +149,9 @@ impl Desk {
             let echo = Echo { dst: address.0, ttl, uid: 0, seqno, record_route };
             return self.echo(echo, Duration::from_millis(timeout_msecs), id, line).await;
         }
+        if let Ask::History { of, scale } = &ask {
+            return self.history(*of, scale, id, line).await;
+        }
         let s = match self.snapshot().await {
             Ok(s) => s,
             Err(refused) => return Ok(Err(refused)),
@@ -186,8 +190,31 @@ impl Desk {
                     return Ok(Err(format!("no node of the mesh and none of its clients has the address {address}")));
                 }
             },
-            Ask::Echo { .. } | Ask::Events | Ask::Throughput { .. } => line.buffer.clear(),
+            Ask::Echo { .. } | Ask::Events | Ask::Throughput { .. } | Ask::History { .. } => line.buffer.clear(),
         }
+        line.close().await.map(Ok)
+    }
+
+    async fn history(&self, of: Option<Mac>, scale: &str, id: u64, line: &mut Line) -> io::Result<Result<(), String>> {
+        let Some(scale) = Scale::named(scale) else {
+            return Ok(Err(format!("found scale {scale:?}, allowed: hour, days or month")));
+        };
+        let wanted = Wanted { of: of.map(|mac| mac.0), scale };
+        let (to, from) = oneshot::channel();
+        if self.node.send(ControlRequest::History(wanted, to)).await.is_err() {
+            return Ok(Err(STOPPING.to_owned()));
+        }
+        let Ok(Ok(told)) = timeout(LOOP_PATIENCE, from).await else { return Ok(Err(STOPPING.to_owned())) };
+        let mut history = match super::history::view(&told, wanted, true) {
+            Ok(history) => history,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let s = match self.snapshot().await {
+            Ok(s) => s,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        line.open(id, Some(&view::node(&s)));
+        line.field("history", &mut history);
         line.close().await.map(Ok)
     }
 

@@ -1,4 +1,5 @@
-//! Server-sent events: what happens, as it happens, and every two seconds a word that there is a new picture.
+//! Server-sent events: what happens, as it happens, and every two seconds, or when a link of this node came or went, a
+//! word that there is a new picture.
 
 use super::privacy;
 use super::server::{Stream, send};
@@ -10,8 +11,10 @@ use std::io;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
-/// Time between two pictures that a reader is told of.
-const EVERY: Duration = Duration::from_secs(2);
+/// Time between two looks at the links ...
+const EVERY: Duration = Duration::from_secs(1);
+/// ... and looks of which a reader is told the last in any case.
+const TOLD: u32 = 2;
 
 /// Sends events until the asker leaves or does not read.
 pub(super) async fn stream(site: &Site, full: bool, to: &mut Stream) -> io::Result<()> {
@@ -22,6 +25,8 @@ pub(super) async fn stream(site: &Site, full: bool, to: &mut Stream) -> io::Resu
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut byte = [0];
+    let mut links: Vec<(LinkId, packet::MacAddr)> = Vec::new();
+    let mut looks = 0;
     loop {
         tokio::select! {
             event = events.recv() => {
@@ -37,6 +42,14 @@ pub(super) async fn stream(site: &Site, full: bool, to: &mut Stream) -> io::Resu
             _ = tick.tick() => {
                 let Ok(s) = site.picture().await else { return Ok(()) };
                 names = s.mesh.links.iter().map(|l| (l.id, l.name.clone())).collect();
+                let heard = s.mesh.neighbors.iter().filter(|n| !n.dead && !n.quiet);
+                let now: Vec<_> = heard.map(|n| (n.link, n.addr)).collect();
+                looks = if links == now { looks + 1 } else { TOLD };
+                links = now;
+                if looks < TOLD {
+                    continue;
+                }
+                looks = 0;
                 let line = format!("event: state\ndata: {{\"uptime_msecs\":{}}}\n\n", s.mesh.uptime.as_millis());
                 send(to, line.as_bytes()).await?;
             }

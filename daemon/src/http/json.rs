@@ -5,6 +5,7 @@ use super::site::View;
 use crate::control::json::{Value, write};
 use crate::control::protocol::{ConfigView, FORMAT, Mac};
 use crate::control::view;
+use crate::run::NodeSnapshot;
 use serde_json::json;
 
 /// An object in the making.
@@ -21,10 +22,15 @@ impl Json {
 
     /// An object with what every answer of the control socket begins with.
     pub(super) fn answer(v: &View<'_>) -> Self {
+        Self::answer_of(v.s)
+    }
+
+    /// The same where a view is not needed.
+    pub(super) fn answer_of(s: &NodeSnapshot) -> Self {
         let mut json = Self::start();
         let mut format = FORMAT;
         json.field("format", &mut format);
-        json.field("node", &mut view::node(v.s));
+        json.field("node", &mut view::node(s));
         json
     }
 

@@ -27,7 +27,7 @@ pub(super) fn graph(v: &View<'_>) -> Made {
     let us = json!({
         "id": Mac(own), "label": v.name(own),
         "local_addresses": s.mesh.links.iter().map(|l| Mac(l.mac)).collect::<Vec<_>>(),
-        "properties": { "meshwork": true, "this_node": true, "clients": s.mesh.local_clients.len() },
+        "properties": { "meshwork": true, "this_node": true, "clients": v.devices(own) },
     });
     let gateway = |addr| s.mesh.gateways.iter().any(|g| g.addr == addr);
     let others = s.mesh.originators.iter().map(|o| {
@@ -36,7 +36,7 @@ pub(super) fn graph(v: &View<'_>) -> Made {
         json!({
             "id": Mac(o.addr), "label": v.name(o.addr),
             "properties": {
-                "meshwork": o.meshwork, "version": o.facts.as_ref().map(|(f, _)| &f.version), "clients": o.clients, "gateway": gateway(o.addr), "reachable": best.is_some(),
+                "meshwork": o.meshwork, "version": o.facts.as_ref().map(|(f, _)| &f.version), "clients": v.devices(o.addr), "gateway": gateway(o.addr), "reachable": best.is_some(),
                 "last_seen_msecs": msecs(o.last_seen), "next_hop": via.and_then(|n| n.originator).map(Mac),
                 "tq": best.filter(|_| s.mesh.algorithm == Algorithm::Iv).map(|p| p.tq),
                 "throughput_kbits":
@@ -97,7 +97,7 @@ pub(super) fn links(v: &View<'_>) -> Vec<Link> {
             respondd: false,
         }
     };
-    let mut all: Vec<Link> = s.mesh.neighbors.iter().filter(|n| !n.dead).map(own).collect();
+    let mut all: Vec<Link> = s.mesh.neighbors.iter().filter(|n| !n.dead && !n.quiet).map(own).collect();
     // What others tell of their neighbours. Of a link that both ends tell, the one told by the lower address stays.
     let mut seen: Vec<(MacAddr, MacAddr)> = Vec::new();
     let known = |mac: MacAddr| s.mesh.originators.iter().any(|o| o.addr == mac);

@@ -175,20 +175,17 @@ impl<'a> Page<'a> {
 
     fn whole(mut self) -> Vec<u8> {
         let node = view::node(self.v.s);
-        let (other, here) = match self.language {
-            Language::English => ("/de", "/"),
-            Language::German => ("/en", "/de"),
+        // Addresses are relative: the page may be behind another one.
+        let (other, tables) = match self.language {
+            Language::English => ("de", "tables"),
+            Language::German => ("en", "de/tables"),
         };
         self.raw("<!DOCTYPE html>\n<html lang=").say("lang").raw("><head><meta charset=utf-8><title>");
         self.text(&node.mesh_ifname).raw(" · ").say("title").raw("</title>");
         self.raw("<meta name=viewport content=\"width=device-width,initial-scale=1\"><meta name=color-scheme content=\"light dark\">");
-        let _ = write!(self.out, "<link rel=icon href=\"data:,\"><link rel=stylesheet href=\"/page.css?{EDITION}\">");
-        let _ = write!(self.out, "<script src=\"/page.js?{EDITION}\" defer></script></head>");
-        let _ = write!(
-            self.out,
-            "<body data-tables=\"{}\">\n<header><h1>",
-            if here == "/" { "/tables" } else { "/de/tables" }
-        );
+        let _ = write!(self.out, "<link rel=icon href=\"data:,\"><link rel=stylesheet href=\"page.css?{EDITION}\">");
+        let _ = write!(self.out, "<script src=\"page.js?{EDITION}\" defer></script></head>");
+        let _ = write!(self.out, "<body data-tables=\"{tables}\">\n<header><h1>");
         self.text(&node.mesh_ifname).raw("</h1><p>");
         let address = node.hard_address.unwrap_or(node.mesh_address);
         let name = self.v.name(address.0);
@@ -204,7 +201,7 @@ impl<'a> Page<'a> {
         self.raw("<section id=map aria-labelledby=map-title hidden><div><h2 id=map-title>").say("map");
         self.raw("</h2><div id=drawing></div><p class=legend>").say("legend");
         self.raw("</p></div><div id=detail aria-live=polite><p>").say("choose").raw("</p></div></section>\n");
-        self.raw("<div id=tables>\n");
+        self.raw("<section id=past aria-labelledby=past-title hidden></section>\n<div id=tables>\n");
         self = self.tables();
         self.raw("</div>\n<section id=happened hidden><h2>").say("happened");
         self.raw("</h2><ol id=events></ol></section>\n</main>\n<script type=\"application/json\" id=words>");
@@ -229,12 +226,12 @@ impl<'a> Page<'a> {
     fn tables(mut self) -> Self {
         let v = self.v;
         let status = view::status(v.s, &v.about.setup, Default::default());
+        let nodes = v.s.mesh.originators.iter().map(|o| o.addr).chain([v.s.mesh.originator]);
+        let devices: usize = nodes.map(|node| v.devices(node)).sum();
         self.raw("<ul class=tiles>");
-        for (number, key) in [
-            (status.neighbors, "neighbours_tile"),
-            (status.originators + 1, "nodes_tile"),
-            (status.local_clients + status.global_clients, "clients_tile"),
-        ] {
+        for (number, key) in
+            [(status.neighbors, "neighbours_tile"), (status.originators + 1, "nodes_tile"), (devices, "clients_tile")]
+        {
             let _ = write!(self.out, "<li><b>{number}</b> ");
             self.say(key).raw("</li>");
         }
@@ -307,7 +304,7 @@ impl<'a> Page<'a> {
                 self.name(near.map_or(o.neigh_address, Mac));
             }
             self.metric(o.tq, o.throughput);
-            let _ = write!(self.out, "<td class=num>{}</td><td>", o.clients);
+            let _ = write!(self.out, "<td class=num>{}</td><td>", v.devices(o.orig_address.0));
             if o.meshwork {
                 self.raw("Meshwork");
             } else {

@@ -6,13 +6,14 @@ use super::respondd::{self, Book, Placed};
 use super::{json, maps, metrics, netjson, page, privacy};
 use crate::cli::explain;
 use crate::cli::names::Names;
-use crate::control::About;
 use crate::control::protocol::AddressKind;
 use crate::control::view;
-use crate::run::{ControlRequest, NodeSnapshot};
-use mesh_core::Event;
+use crate::control::{self, About};
+use crate::history::Scale;
+use crate::run::{ControlRequest, NodeSnapshot, Wanted};
 use mesh_core::snapshot::OriginatorView;
 use mesh_core::sorted::SortedMap;
+use mesh_core::{Echo, Event};
 use packet::MacAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -30,6 +31,13 @@ const LOOP_PATIENCE: Duration = Duration::from_secs(5);
 const BODY_BYTES: usize = 1024 * 1024;
 /// Events that wait for a slow reader; further ones are lost to it.
 const EVENTS: usize = 64;
+
+/// Time between two echoes that are asked for, ...
+const ECHO_PAUSE: Duration = Duration::from_millis(250);
+/// ... how long an answer may take, ...
+const ECHO_WAIT: Duration = Duration::from_secs(1);
+/// ... and how long whoever asks waits for those before.
+const ECHO_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What answers are made of.
 pub(super) struct View<'a> {
@@ -56,6 +64,17 @@ impl<'a> View<'a> {
     /// What an originator told by respondd.
     pub(super) fn respondd(&self, orig: MacAddr) -> Option<&Placed> {
         self.respondd.get(self.respondd.binary_search_by_key(&orig, |p| p.orig).ok()?)
+    }
+
+    /// Devices at a node: its clients that are single stations, each once.
+    pub(super) fn devices(&self, node: MacAddr) -> usize {
+        let m = &self.s.mesh;
+        let local = m.local_clients.iter().filter(|_| node == m.originator).map(|c| c.addr);
+        let there = m.global_clients.iter().filter(|c| c.originator == node && c.best).map(|c| c.addr);
+        let mut all: Vec<MacAddr> = local.chain(there).filter(|mac| !mac.is_multicast()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.len()
     }
 
     /// What to call a node: its name in the bat-hosts file, the one it told of itself, or its address.
@@ -136,6 +155,8 @@ pub(super) struct Site {
     node: mpsc::Sender<ControlRequest>,
     about: watch::Receiver<About>,
     shelf: Mutex<Shelf>,
+    /// When somebody was asked for an echo last.
+    echo: Mutex<Option<tokio::time::Instant>>,
     /// Bytes of all bodies that anybody holds.
     held: Arc<AtomicUsize>,
     /// What other nodes tell by respondd.
@@ -158,6 +179,7 @@ impl Site {
             node,
             about,
             shelf: Mutex::default(),
+            echo: Mutex::default(),
             held: Arc::default(),
             book: std::sync::Mutex::default(),
             looked: std::sync::Mutex::default(),
@@ -186,6 +208,14 @@ impl Site {
         }
         if request.path == "/api/v1/explain" {
             let answer = self.explain(request, full).await;
+            return (answer.unwrap_or_else(|(status, text)| Answer::text(status, text)), full);
+        }
+        if request.path == "/api/v1/ping" {
+            let answer = self.ping(request).await;
+            return (answer.unwrap_or_else(|(status, text)| Answer::text(status, text)), full);
+        }
+        if request.path == "/api/v1/history" {
+            let answer = self.history(request, full).await;
             return (answer.unwrap_or_else(|(status, text)| Answer::text(status, text)), full);
         }
         if request.path == "/prometheus-sd.json" {
@@ -268,6 +298,56 @@ impl Site {
         let view = View::new(&s, &about, false, respondd);
         let text = maps::targets(&view, request.host.unwrap_or("localhost"), &zone);
         Ok(Answer::good(answer::JSON, Body::Made(Arc::new(Bytes::new(text, &self.held)))))
+    }
+
+    /// Asks the node `?dest=` for a mesh echo that writes down its way; without `echo` in the answer none came. One at a
+    /// time and four a second, for all askers together.
+    async fn ping(&self, request: &Request<'_>) -> Result<Answer, (u16, &'static str)> {
+        let typed = request.value("dest").ok_or((400, "say whom: ?dest=ADDRESS\n"))?;
+        let dest: MacAddr = typed.parse().map_err(|_| (400, "dest is the address of a node\n"))?;
+        let mut last =
+            timeout(ECHO_PATIENCE, self.echo.lock()).await.map_err(|_| (503, "too many ask; try again\n"))?;
+        if let Some(at) = *last {
+            tokio::time::sleep_until(at + ECHO_PAUSE).await;
+        }
+        let s = self.picture().await.map_err(|text| (503, text))?;
+        if !s.mesh.originators.iter().any(|o| o.addr == dest) {
+            return Err((404, "no node of the mesh has this address\n"));
+        }
+        *last = Some(tokio::time::Instant::now());
+        let echo = Echo { dst: dest, ttl: packet::consts::TTL, uid: 0, seqno: 1, record_route: true };
+        let (to, mut from) = mpsc::channel(1);
+        self.node.send(ControlRequest::Echo(echo, to)).await.map_err(|_| (503, "the node is stopping\n"))?;
+        let answer = timeout(ECHO_WAIT, from.recv()).await.ok().flatten();
+        let mut json = json::Json::answer_of(&s);
+        if let Some(answer) = answer {
+            json.field("echo", &mut view::echo(&answer));
+        }
+        Ok(Answer::good(answer::JSON, Body::Made(Arc::new(Bytes::new(json.close(), &self.held)))))
+    }
+
+    /// How it was: `?of=` a neighbour, or this node; `&scale=` hour, days or month.
+    async fn history(&self, request: &Request<'_>, full: bool) -> Result<Answer, (u16, &'static str)> {
+        let scale = request.value("scale").map_or(Some(Scale::Hour), |scale| Scale::named(&scale));
+        let scale = scale.ok_or((400, "scale is hour, days or month\n"))?;
+        let of = match request.value("of") {
+            Some(typed) => Some(typed.parse().map_err(|_| (400, "of is the address of a neighbour\n"))?),
+            None => None,
+        };
+        let wanted = Wanted { of, scale };
+        let s = self.picture().await.map_err(|text| (503, text))?;
+        let (to, from) = oneshot::channel();
+        self.node.send(ControlRequest::History(wanted, to)).await.map_err(|_| (503, "the node is stopping\n"))?;
+        let Ok(Ok(told)) = timeout(LOOP_PATIENCE, from).await else { return Err((503, "the node is stopping\n")) };
+        let mut told =
+            control::history::view(&told, wanted, full).map_err(|_| (404, "no neighbour has this address\n"))?;
+        let mut json = json::Json::answer_of(&s);
+        json.field("history", &mut told);
+        let held = self.held.load(Ordering::Relaxed);
+        if !full && held > BODY_BYTES {
+            return Err((503, "too many slow readers at the moment; try again\n"));
+        }
+        Ok(Answer::good(answer::JSON, Body::Made(Arc::new(Bytes::new(json.close(), &self.held)))))
     }
 
     /// The bytes of a document, made once per picture.

@@ -3,9 +3,10 @@
 use crate::io::counters::{IoCounters, PortCounters};
 use crate::io::outlet::Outlet;
 use crate::io::port::{BATCH, Gear, Port};
+use crate::io::tally::Tally;
 use crate::io::tap::Tap;
 use mesh_core::config::MAX_LINKS;
-use mesh_core::fib::NextHop;
+use mesh_core::fib::{NextHop, Table};
 use mesh_core::queue::QueueCounts;
 use mesh_core::{Counters, DataPlane, Drop, Fib, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
 use packet::MacAddr;
@@ -36,6 +37,7 @@ struct Io {
     punted: Vec<Input>,
     lost_punts: u64,
     dropped: Counters,
+    tally: Tally,
     /// Counters of ports that are closed.
     past: Vec<(String, PortCounters, QueueCounts)>,
 }
@@ -57,6 +59,7 @@ impl PortablePlane {
                 punted: Vec::new(),
                 lost_punts: 0,
                 dropped: Counters::default(),
+                tally: Tally::default(),
                 past: Vec::new(),
             },
             inbox: Vec::with_capacity(2 * BATCH),
@@ -134,6 +137,7 @@ impl PortablePlane {
             let Ok(id) = u8::try_from(i).map(LinkId) else { break };
             busy |= !inbox.is_empty();
             for frame in inbox.drain(..) {
+                io.tally.came(id, &frame, plane.fib().own());
                 plane.link_rx(id, frame, now, io);
             }
         }
@@ -164,6 +168,11 @@ impl PortablePlane {
         Some(port.rx_bytes + port.tx_bytes)
     }
 
+    /// What went over which link, and how many ways changed, since this was asked last.
+    pub fn tally(&mut self) -> &mut Tally {
+        &mut self.io.tally
+    }
+
     /// Counters of all ports.
     pub fn io_counters(&mut self) -> IoCounters {
         let host = self.io.tap.as_ref().map(Tap::counters).unwrap_or_default();
@@ -189,6 +198,12 @@ impl PortablePlane {
 
 impl DataPlane for PortablePlane {
     fn apply(&mut self, change: &FibChange) {
+        if let FibChange::Route { orig, table: Table::Host, next } = *change
+            && let Some(before) = self.plane.fib().route(orig, Table::Host)
+            && next != Some(before)
+        {
+            self.io.tally.way_changed(before, next);
+        }
         self.plane.apply(change);
     }
 
@@ -223,6 +238,7 @@ impl PlaneSink for Io {
             self.gear.pool.put(frame);
             return;
         };
+        self.tally.sent(link, &frame, fib.own());
         to.push(frame, fib, &mut self.gear, self.now);
     }
 

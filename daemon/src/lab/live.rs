@@ -45,6 +45,7 @@ pub(crate) struct Live {
     notes: Vec<String>,
     chosen: usize,
     prompt: Option<Prompt>,
+    page: String,
     stop: bool,
     outcomes: mpsc::UnboundedSender<Outcome>,
     sightings: mpsc::UnboundedSender<(usize, u32, Option<Seen>)>,
@@ -65,6 +66,8 @@ pub(crate) struct Channels {
     pub(crate) answers: mpsc::UnboundedReceiver<(Probe, Instant)>,
     /// Commands from other terminals.
     pub(crate) commands: mpsc::Receiver<Asked>,
+    /// Where browsers see the lab.
+    pub(crate) page: String,
 }
 
 /// Something being typed.
@@ -103,10 +106,12 @@ impl Live {
             notes: Vec::new(),
             chosen: 0,
             prompt: None,
+            page: channels.page.clone(),
             stop: false,
             outcomes,
             sightings,
         };
+        live.note(format!("in a browser: {}", channels.page));
         let interrupted = live.until_stopped(channels, from_transfers, from_watch).await;
         let report = live.report();
         live.world.end().await;
@@ -473,6 +478,7 @@ impl Live {
             all_reachable: reached == pairs && pairs > 0,
             complete_seconds: self.reach.complete_after().map(|t| t.as_secs_f64()),
             radio_late_ms: self.latest.as_secs_f64() * 1000.0,
+            page: Some(self.page.clone()),
             nodes: (0..self.world.nodes.len()).map(|place| self.node_report(place)).collect(),
             links: self.world.links.iter().map(|link| self.link_report(link)).collect(),
             pairs: self.reach.pairs().map(pair_report).collect(),

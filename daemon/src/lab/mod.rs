@@ -12,8 +12,8 @@
 //! `topology` says who is in reach of whom, `medium` is the channel as a pure machine and
 //! `air` its thread; `node`, `client` and `world` build and change the neighbourhood;
 //! `reach`, `ping`, `transfer` and `watch` find out how it does; `live` is the loop,
-//! `report` what it knows, `screen` and `terminal` what people see, `remote` the way in
-//! from other terminals. Nothing of it needs another program; all of it ends with the process.
+//! `report` what it knows, `screen` and `terminal` what people see, `web` what their browsers see,
+//! `remote` the way in from other terminals. Nothing of it needs another program; all of it ends with the process.
 
 mod air;
 mod client;
@@ -35,6 +35,7 @@ mod terminal;
 mod topology;
 mod transfer;
 mod watch;
+mod web;
 mod world;
 
 pub use options::{Action, MediumKind, Options};
@@ -69,6 +70,8 @@ fn run(options: Options) -> Result<ExitCode> {
     let dir = std::path::absolute(&dir).with_context(|| format!("folder {}", dir.display()))?;
     ground::check_clients(options.clients.unwrap_or(topology.nodes.len()).min(topology.nodes.len()))?;
     ground::raise_file_limit();
+    // Afterwards this process has a network of its own, where no browser is.
+    let door = web::Door::open()?;
     let rights = ground::prepare()?;
     let folder = folder::Folder::open(&dir, options.dir.is_some())?;
     let (json, timed) = (options.json, options.run_for.is_some());
@@ -78,8 +81,10 @@ fn run(options: Options) -> Result<ExitCode> {
         let world = world::World::build(&options, &topology, folder.path(), answers_in)?;
         let (commands_in, commands) = mpsc::channel(8);
         let listener = UnixListener::bind(remote::socket_in(folder.path())).context("the lab's socket")?;
-        tokio::spawn(remote::serve(listener, commands_in));
-        live::Live::run(options, rights, world, live::Channels { answers, commands }).await
+        tokio::spawn(remote::serve(listener, commands_in.clone()));
+        let page = door.address.clone();
+        tokio::spawn(door.serve(folder.path().to_owned(), commands_in));
+        live::Live::run(options, rights, world, live::Channels { answers, commands, page }).await
     });
     // Threads that still wait for a transfer must not hold the end up.
     runtime.shutdown_background();

@@ -106,7 +106,11 @@ async fn talk(stream: UnixStream, lab: mpsc::Sender<Asked>) -> io::Result<()> {
     Ok(())
 }
 
-async fn ask(request: Request, lab: &mpsc::Sender<Asked>) -> Result<Value, String> {
+/// Has the lab do something.
+///
+/// # Errors
+/// What was wrong.
+pub(crate) async fn ask(request: Request, lab: &mpsc::Sender<Asked>) -> Result<Value, String> {
     let ended = || "the lab is ending".to_owned();
     let (sender, answer) = oneshot::channel();
     lab.send((request, sender)).await.map_err(|_| ended())?;

@@ -27,6 +27,9 @@ pub(crate) struct Report {
     /// How late the simulated radio was at worst. Much more than some milliseconds means that
     /// this machine is too slow for the neighbourhood and times are not to be trusted.
     pub(crate) radio_late_ms: f64,
+    /// Where browsers see it, with the token that lets them in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) page: Option<String>,
     /// Nodes in order.
     pub(crate) nodes: Vec<NodeReport>,
     /// Links, cut ones included.

@@ -125,7 +125,8 @@ fn head(report: &Report) -> Vec<Vec<Cell>> {
     if report.radio_late_ms >= LATE_MS {
         row.push(Cell::new(format!("   machine too slow: air {:.0} ms late", report.radio_late_ms), Tone::Bad));
     }
-    vec![vec![Cell::new(title, Tone::Title)], row]
+    let page = report.page.as_ref().map(|page| vec![Cell::new(format!("in a browser: {page}"), Tone::Plain)]);
+    [vec![Cell::new(title, Tone::Title)], row].into_iter().chain(page).collect()
 }
 
 fn links(report: &Report, view: &View) -> Vec<Vec<Cell>> {

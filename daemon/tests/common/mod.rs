@@ -13,8 +13,9 @@ use mesh_core::{
 };
 use meshwork::control::About;
 use meshwork::control::protocol::{ConfigView, Reload};
+use meshwork::history::{Figures, Key, Point, Told};
 use meshwork::io::{IoCounters, PortCounters};
-use meshwork::run::{ControlRequest, LinkSetup, NodeSnapshot, RunSetup};
+use meshwork::run::{ControlRequest, LinkSetup, NodeSnapshot, Remembered, RunSetup, Wanted};
 use packet::{MacAddr, Vid};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -63,6 +64,7 @@ pub fn setup() -> RunSetup {
         queue: true,
         guests: Vec::new(),
         state_dir: None,
+        history_file: None,
         user: None,
         uplink: None,
     }
@@ -137,6 +139,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
             elp_interval: Duration::ZERO,
             meshwork: true,
             dead: false,
+            quiet: false,
             distrust: Vec::new(),
         }],
         originators: vec![
@@ -329,8 +332,25 @@ pub async fn fake_node(mut asked: mpsc::Receiver<ControlRequest>, clients: u32) 
             }
             ControlRequest::Meter(..) => panic!("a start has a channel, a stop has none"),
             ControlRequest::Configure(..) => panic!("nobody configures over the socket"),
+            ControlRequest::History(wanted, to) => {
+                let _ = to.send(history(wanted));
+            }
         }
     }
+}
+
+/// A link of which two steps are remembered.
+fn history(wanted: Wanted) -> Remembered {
+    let key = Key { neigh: mac(20), link: "wlan0".into() };
+    let of = match wanted.of {
+        None => Some(Key::node()),
+        Some(of) => (of == mac(20) || of == mac(2)).then(|| key.clone()),
+    };
+    let figures =
+        Figures { to: Some(90), owner: Some(1000), relay: Some(2000), changes: Some(1), ..Figures::default() };
+    let points = if of.is_some() { vec![Point::new(&figures), Point::ABSENT] } else { vec![] };
+    let told = Told { key, orig: Some(mac(2)), gone: Duration::ZERO };
+    Remembered { series: vec![told], of, points, age: Duration::ZERO }
 }
 
 pub fn about() -> About {

@@ -28,6 +28,7 @@ fn setup(links: &[&str]) -> RunSetup {
         queue: true,
         guests: Vec::new(),
         state_dir: None,
+        history_file: None,
         user: None,
         uplink: None,
     }

@@ -4,6 +4,14 @@
   const body = document.body;
   const words = JSON.parse(document.getElementById("words").textContent);
   const say = (key) => words[key] ?? key;
+  // A token comes behind the # of the address, which is sent to nobody, and stays with this tab.
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem("token", given);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  const token = given ?? sessionStorage.getItem("token");
+  const get = (path) => fetch(path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
   const byId = (id) => document.getElementById(id);
   const make = (name, attributes = {}, ...children) => {
     const e = document.createElement(name);
@@ -17,9 +25,6 @@
     return e;
   };
 
-  // The force lays out as it likes; what it gives is fitted to the room there is.
-  const RIM = 34;
-  let W = 800, H = 460;
   const map = byId("map");
   const svg = drawn("svg", { role: "group", "aria-label": say("map") });
   const lines = drawn("g"), dots = drawn("g");
@@ -27,13 +32,8 @@
   byId("drawing").append(svg);
   map.hidden = false;
 
-  let nodes = new Map(), links = [], chosen = null;
-  const force = forces.forceSimulation([]).stop()
-    .force("apart", forces.forceManyBody().strength(-420))
-    .force("x", forces.forceX(0).strength(0.05))
-    .force("y", forces.forceY(0).strength(0.08))
-    .force("room", forces.forceCollide(26));
-
+  let nodes = new Map(), links = [], chosen = null, us = null, path = [];
+  const showPast = past(byId("past"), say, get);
   // How good something is, 0 to 1. A throughput of 300 Mbit/s is as good as it gets, each tenth of it a third worse.
   const byRate = (kbits) => Math.max(0, Math.min(1, 1 + Math.log10(kbits / 300000) / 3));
   const grade = (q) => q === null ? "unknown" : q >= 0.7 ? "good" : q >= 0.35 ? "fair" : "poor";
@@ -60,11 +60,12 @@
       const node = Object.assign(old ?? {}, { id: n.id, label: n.label ?? n.id, p: n.properties ?? {} });
       known.set(n.id, node);
     }
-    const us = graph.router_id;
+    us = graph.router_id;
+    remember(graph, known);
     const next = [];
     for (const l of graph.links) {
       if (known.has(l.source) && known.has(l.target)) {
-        next.push({ key: `${l.source} ${l.target}`, source: l.source, target: l.target, p: l.properties, text: l.cost_text, link: true });
+        next.push({ key: `${l.source} ${l.target}`, source: l.source, target: l.target, p: l.properties, text: l.cost_text, link: true, old: l.old });
       }
     }
     const linked = new Set(next.flatMap((l) => [l.source, l.target]));
@@ -89,31 +90,42 @@
     nodes = known;
     links = next.map((l) => ({ ...l, source: known.get(l.source), target: known.get(l.target) }));
     if (changed) {
-      force.nodes([...nodes.values()]);
-      force.force("pull", forces.forceLink(links).distance((l) => l.link ? 110 : 150).strength((l) => l.link ? 0.5 : 0.25));
-      force.alpha(take.seen ? 0.5 : 1);
-      for (let i = take.seen ? 120 : 300; i > 0; i--) force.tick();
+      (take.seen ? layout.again : layout.first)([...nodes.values()], links);
       take.seen = true;
     }
-    fit();
-    draw(us);
+    layout.fit([...nodes.values()], svg);
+    draw();
+    if (chosen === null) showPast("", say("this_node"));
   }
 
-  // Where every node is drawn: as large as the room allows, and not larger than is good to look at.
-  function fit() {
-    W = Math.max(280, byId("drawing").clientWidth);
-    H = Math.max(280, Math.min(520, W * 0.6));
-    svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
-    const all = [...nodes.values()];
-    const [left, right] = [Math.min(...all.map((n) => n.x)), Math.max(...all.map((n) => n.x))];
-    const [top, bottom] = [Math.min(...all.map((n) => n.y)), Math.max(...all.map((n) => n.y))];
-    const scale = Math.min(1.6, (W - 2 * RIM) / Math.max(1, right - left), (H - 2 * RIM - 14) / Math.max(1, bottom - top));
-    for (const n of all) {
-      n.at = [W / 2 + (n.x - (left + right) / 2) * scale, H / 2 - 7 + (n.y - (top + bottom) / 2) * scale];
+  // Nodes and links that are gone stay for a day, marked as old: a mesh that was cut in two is still one on the map.
+  const DAY = 86400000;
+  function remember(graph, known) {
+    const place = `mesh ${graph.router_id}`, now = Date.now();
+    const before = remember.all ??= JSON.parse(localStorage.getItem(place) ?? "null") ?? { nodes: {}, links: {} };
+    for (const [id, n] of known) before.nodes[id] = { label: n.label, meshwork: n.p.meshwork, at: now };
+    for (const l of graph.links) before.links[[l.source, l.target].sort().join(" ")] = { l, at: now };
+    for (const [id, n] of Object.entries(before.nodes)) {
+      if (now - n.at > DAY) delete before.nodes[id];
+      else if (!known.has(id)) {
+        known.set(id, Object.assign(nodes.get(id) ?? {}, { id, label: n.label, p: { meshwork: n.meshwork, reachable: false, old: true, last_seen_msecs: now - n.at } }));
+      }
+    }
+    const here = new Set(graph.links.map((l) => [l.source, l.target].sort().join(" ")));
+    for (const [key, { l, at }] of Object.entries(before.links)) {
+      const ends = key.split(" ").map((id) => known.get(id));
+      if (now - at > DAY || ends.some((n) => !n)) delete before.links[key];
+      // A link of which both ends are still there was cut, and is not shown.
+      else if (!here.has(key) && ends.every((n) => n.p.reachable === false)) graph.links.push({ ...l, old: true });
+    }
+    try {
+      localStorage.setItem(place, JSON.stringify(before));
+    } catch {
+      // Without room it is kept until the page is closed.
     }
   }
 
-  function draw(us) {
+  function draw() {
     const focus = document.activeElement?.dataset?.id;
     lines.replaceChildren();
     dots.replaceChildren();
@@ -122,7 +134,7 @@
       const [[x1, y1], [x2, y2]] = [l.source.at, l.target.at];
       const mx = (x1 + x2) / 2, my = (y1 + y2) / 2;
       const name = `${l.source.label} – ${l.target.label}`;
-      const g = drawn("g", { class: !l.link ? "link way" : l.p.told_msecs > 100000 ? "link old" : "link", tabindex: 0, role: "button", "data-id": l.key, "aria-label": name });
+      const g = drawn("g", { class: ["link", l.link ? "" : "way", isOld(l) ? "old" : "", onPath(l) ? "path" : ""].join(" "), tabindex: 0, role: "button", "data-id": l.key, "aria-label": name });
       g.append(drawn("line", { class: "reach", x1, y1, x2, y2 }));
       g.append(drawn("line", { class: l.link ? grade(to) : "unknown", x1, y1, x2: mx, y2: my }));
       g.append(drawn("line", { class: l.link ? grade(from) : "unknown", x1: mx, y1: my, x2, y2 }));
@@ -146,6 +158,11 @@
     detail();
   }
 
+  // Told long ago, or between nodes that are not in reach.
+  const isOld = (l) => l.old || l.p.told_msecs > 100000 || l.source.p.reachable === false && l.target.p.reachable === false;
+  // The way that the last echo took.
+  const onPath = (l) => path.some((id, i) => i > 0 && [[id, path[i - 1]], [path[i - 1], id]].some(([a, b]) => a === l.source.id && b === l.target.id));
+
   function choosable(element, action) {
     element.addEventListener("click", action);
     element.addEventListener("keydown", (e) => {
@@ -158,13 +175,67 @@
     detail.explained = null;
     for (const g of dots.children) g.classList.toggle("chosen", g.dataset.id === what.node);
     detail();
-    if (what.node) explain(what.node);
-    else explain(what.link.replace("way ", "").split(" ").pop());
+    detail.clients = null;
+    const dest = aim();
+    explain(dest);
+    path = [];
+    ping.last = null;
+    ping(dest === us ? null : dest);
+    if (what.node) {
+      whoIsAt(what.node);
+      showPast(what.node === us ? "" : what.node, nodes.get(what.node)?.label ?? what.node);
+    } else {
+      const l = links.find((l) => l.key === what.link);
+      const other = l && [l.source, l.target].find((n) => n.id !== us);
+      const own = l && [l.source, l.target].some((n) => n.id === us);
+      showPast(own ? other.id : null, l ? `${l.source.label} – ${l.target.label}` : "");
+    }
+  }
+
+  // Clients of a node, for those who may see them.
+  async function whoIsAt(id) {
+    const answer = await get("api/v1/clients");
+    if (!answer.ok) return;
+    const all = await answer.json();
+    const there = id === us ? all.local_clients : all.global_clients?.filter((c) => c.orig_address === id);
+    const single = (address) => !(parseInt(address.slice(0, 2), 16) & 1);
+    if (chosen?.node === id) detail.clients = there && [...new Set(there.map((c) => c.tt_address).filter(single))];
+    detail();
+  }
+
+  // The node that the way is asked for: the chosen one, or the far end of the chosen link.
+  function aim() {
+    if (!chosen) return null;
+    return chosen.node ?? chosen.link.replace("way ", "").split(" ").pop();
+  }
+
+  // Asks the chosen node for an echo now and then, and writes down the way that it took.
+  async function ping(dest) {
+    clearTimeout(ping.next);
+    if (!dest) return;
+    try {
+      const rests = document.hidden || !nodes.has(dest) || nodes.get(dest).p.old;
+      const answer = rests ? null : await get(`api/v1/ping?dest=${encodeURIComponent(dest)}`);
+      if (aim() !== dest) return;
+      if (answer?.ok) {
+        ping.last = (await answer.json()).echo ?? {};
+        const there = ping.last.route ?? [];
+        const turn = there.indexOf(dest);
+        // The way there, then the way back; this node is at both ends.
+        path = turn < 0 ? there : there.slice(0, turn + 1);
+        if (path.length && path[0] !== us) path.unshift(us);
+        draw();
+      }
+    } catch {
+      // The stream of events tells when the node is gone.
+    }
+    ping.next = setTimeout(() => ping(dest), 2000);
   }
 
   async function explain(dest) {
+    if (nodes.get(dest)?.p.old) return;
     try {
-      const answer = await fetch(`/api/v1/explain?dest=${encodeURIComponent(dest)}`);
+      const answer = await get(`api/v1/explain?dest=${encodeURIComponent(dest)}`);
       detail.explained = answer.ok ? await answer.json() : null;
     } catch {
       detail.explained = null;
@@ -188,31 +259,48 @@
       if (n.label !== n.id) row("address", n.id);
       row("kind", n.p.meshwork ? "Meshwork" : say("other"));
       if (n.p.this_node) row("node", say("this_node"));
+      else if (n.p.old) row("seen_old", span(n.p.last_seen_msecs));
       else {
         row("via", n.p.next_hop === n.id ? say("direct") : n.p.next_hop ? label(n.p.next_hop) : say("no_way"));
         row("metric", metric(n.p));
-        row("seen", `${Math.round(n.p.last_seen_msecs / 1000)} s`);
+        row("seen", span(n.p.last_seen_msecs));
       }
-      row("clients", n.p.clients ?? 0);
+      row("clients", detail.clients?.length ? `${n.p.clients ?? detail.clients.length}: ${detail.clients.join(" ")}` : n.p.clients ?? 0);
       if (n.p.gateway) row("gateways", say("yes"));
     } else {
       const l = links.find((l) => l.key === chosen.link);
       if (!l) { box.replaceChildren(make("p", {}, say("link_gone"))); return; }
       title = `${l.source.label} – ${l.target.label}`;
-      if (l.p.told_msecs !== undefined) row("told", `${Math.round(l.p.told_msecs / 1000)} s`);
+      if (l.p.told_msecs !== undefined) row("told", span(l.p.told_msecs));
       row("quality", l.link ? l.text || metric(l.p) : say("way_only"));
       const [to, from] = directions(l.p);
       if (l.p.echo_count !== undefined) { row("hears", percent(to)); row("heard", percent(from)); }
     }
     const why = detail.explained;
+    const ways = (why?.ways ?? []).slice(0, 4).map((w) => `${label(near(w.neigh_address))} ${metric({ tq: w.tq, throughput_kbits: w.throughput })}`);
+    if (ways.length > 1) row("ways", ways.join(", "));
+    if (ping.last) {
+      const e = ping.last;
+      row("echo", e.rtt_usecs ? `${(e.rtt_usecs / 1000).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 })} ms` : say("no_answer"));
+      if (e.rtt_usecs && path.length) row("path", path.map(label).join(" → "));
+    }
     const weak = !why ? [] : why.weak.length ? why.weak : [say("nothing_weak")];
     box.replaceChildren(make("h3", {}, title), make("dl", {}, ...rows), ...weak.map((w) => make("p", { class: "why" }, w)));
   }
+
+  const span = (ms) => ms < 120000 ? `${Math.round(ms / 1000)} s` : ms < 7200000 ? `${Math.round(ms / 60000)} min` : `${Math.round(ms / 3600000)} h`;
+  // The node behind an address of one of its hard interfaces, where a link says it.
+  const near = (address) => {
+    const l = links.find((l) => l.p.target_addr === address || l.p.source_addr === address);
+    return !l ? address : l.p.target_addr === address ? l.target.id : l.source.id;
+  };
 
   function happened(event) {
     const e = JSON.parse(event.data);
     const who = [e.orig_address, e.neigh_address].filter(Boolean).map((id) => nodes.get(id)?.label ?? id);
     const time = new Date(e.at_msecs).toLocaleTimeString(document.documentElement.lang);
+    // Facts of the moment are soon on the map; who is chosen may have another way now.
+    if (chosen) explain(aim());
     const text = `${words["event_" + e.what] ?? e.what.replaceAll("_", " ")} ${[...new Set(who)].join(" · ")}`;
     const list = byId("events");
     list.prepend(make("li", {}, make("time", {}, time), " ", text));
@@ -226,7 +314,7 @@
     if (busy || document.hidden) return;
     busy = true;
     try {
-      const [tables, graph] = await Promise.all([fetch(body.dataset.tables), fetch("/api/v1/topology")]);
+      const [tables, graph] = await Promise.all([get(body.dataset.tables), get("api/v1/topology")]);
       if (tables.ok) byId("tables").innerHTML = await tables.text();
       if (graph.ok) take(await graph.json());
     } catch {
@@ -236,7 +324,7 @@
     }
   }
 
-  const events = new EventSource("/api/v1/events");
+  const events = new EventSource("api/v1/events");
   events.addEventListener("open", () => { byId("live").hidden = false; byId("lost").hidden = true; refresh(); });
   events.addEventListener("error", () => { byId("live").hidden = true; byId("lost").hidden = false; });
   events.addEventListener("state", refresh);
