@@ -31,13 +31,16 @@ pub(super) async fn run(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     Ok(out.write_all(page(&history, &names).as_bytes())?)
 }
 
+/// A figure: its name, its values, and how one of them is said.
+type Line<'a> = (&'static str, &'a [Option<u64>], fn(u64) -> String);
+
 /// The history for people: a line for each figure, and of what else there is one.
 fn page(h: &HistoryView, names: &Names) -> String {
     let who = h.of.map_or_else(|| "this node".to_owned(), |mac| names.show(mac.0));
     let over = h.hard_ifname.as_ref().map_or_else(String::new, |name| format!(" over {name}"));
     let steps = h.route_changes.len();
     let mut text = format!("{who}{over}: {steps} points of {}, oldest first\n", span(h.step_msecs));
-    let lines: [(&str, &[Option<u64>], fn(u64) -> String); 7] = [
+    let lines: [Line<'_>; 7] = [
         ("reaches it", &h.to_percent, percent),
         ("heard of it", &h.from_percent, percent),
         ("throughput", &h.throughput, kbits),

@@ -161,8 +161,13 @@ impl<'a> Page<'a> {
 
     /// Opens a table with these headings.
     fn table(&mut self, title: &'static str, id: &str, headings: &[&'static str]) -> &mut Self {
-        self.raw("<section><h2 id=").raw(id).raw(">").say(title).raw("</h2><div class=wide><table aria-labelledby=");
-        self.raw(id).raw("><thead><tr>");
+        self.raw("<section><h2 id=")
+            .raw(id)
+            .raw(">")
+            .say(title)
+            .raw("</h2><div class=wide role=region tabindex=0 aria-labelledby=");
+        // Who has no mouse scrolls a table that is too wide with the keys.
+        self.raw(id).raw("><table><thead><tr>");
         for heading in headings {
             self.raw("<th scope=col>").say(heading).raw("</th>");
         }
@@ -204,7 +209,7 @@ impl<'a> Page<'a> {
         self.raw("<section id=past aria-labelledby=past-title hidden></section>\n<div id=tables>\n");
         self = self.tables();
         self.raw("</div>\n<section id=happened hidden><h2>").say("happened");
-        self.raw("</h2><ol id=events></ol></section>\n</main>\n<script type=\"application/json\" id=words>");
+        self.raw("</h2><ol id=events tabindex=0></ol></section>\n</main>\n<script type=\"application/json\" id=words>");
         let words = self.words();
         self.raw(&words).raw("</script>\n</body></html>\n");
         self.out.into_bytes()

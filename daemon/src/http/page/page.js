@@ -116,7 +116,7 @@
       const ends = key.split(" ").map((id) => known.get(id));
       if (now - at > DAY || ends.some((n) => !n)) delete before.links[key];
       // A link of which both ends are still there was cut, and is not shown.
-      else if (!here.has(key) && ends.every((n) => n.p.reachable === false)) graph.links.push({ ...l, old: true });
+      else if (!here.has(key) && ends.every(isGone)) graph.links.push({ ...l, old: true });
     }
     try {
       localStorage.setItem(place, JSON.stringify(before));
@@ -144,7 +144,7 @@
     for (const n of nodes.values()) {
       const kinds = ["node", n.id === us ? "us" : n.p.meshwork ? "ours" : "foreign"];
       if (n.p.gateway) kinds.push("gateway");
-      if (n.id !== us && (n.p.reachable === false || n.p.last_seen_msecs > 30000)) kinds.push("gone");
+      if (isGone(n)) kinds.push("gone");
       if (chosen?.node === n.id) kinds.push("chosen");
       const g = drawn("g", { class: kinds.join(" "), transform: `translate(${n.at.map((c) => c.toFixed(1)).join(" ")})`, tabindex: 0, role: "button", "data-id": n.id, "aria-label": n.label });
       g.append(n.p.meshwork ? drawn("circle", { r: n.id === us ? 13 : 10 }) : drawn("rect", { x: -9, y: -9, width: 18, height: 18, rx: 2 }));
@@ -159,7 +159,11 @@
   }
 
   // Told long ago, or between nodes that are not in reach.
-  const isOld = (l) => l.old || l.p.told_msecs > 100000 || l.source.p.reachable === false && l.target.p.reachable === false;
+  const isOld = (l) => l.old || l.p.told_msecs > 100000 || isGone(l.source) && isGone(l.target);
+  // Not in reach, or not heard of for longer than a few losses explain.
+  function isGone(n) {
+    return n.id !== us && (n.p.reachable === false || n.p.last_seen_msecs > 30000);
+  }
   // The way that the last echo took.
   const onPath = (l) => path.some((id, i) => i > 0 && [[id, path[i - 1]], [path[i - 1], id]].some(([a, b]) => a === l.source.id && b === l.target.id));
 
@@ -284,7 +288,9 @@
       row("echo", e.rtt_usecs ? `${(e.rtt_usecs / 1000).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 })} ms` : say("no_answer"));
       if (e.rtt_usecs && path.length) row("path", path.map(label).join(" → "));
     }
-    const weak = !why ? [] : why.weak.length ? why.weak : [say("nothing_weak")];
+    const about = nodes.get(aim());
+    const weak = about && isGone(about) ? [say("gone_why")] : !why ? [] : why.weak.length ? why.weak
+      : ping.last && !ping.last.rtt_usecs ? [say("silent_why")] : about?.id === us ? [] : [say("nothing_weak")];
     box.replaceChildren(make("h3", {}, title), make("dl", {}, ...rows), ...weak.map((w) => make("p", { class: "why" }, w)));
   }
 

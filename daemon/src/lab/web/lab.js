@@ -71,8 +71,8 @@
     byId("links").replaceChildren(...report.links.map((l) => {
       const button = make("button", { type: "button", "data-id": `row ${l.source} ${l.target}` }, l.cut ? "Heal" : "Cut");
       button.addEventListener("click", () => turn(l));
-      return make("tr", {}, make("td", {}, `${l.source} – ${l.target}`), make("td", { class: "num" }, text(l, 0)), make("td", { class: "num" }, text(l, 1)),
-        make("td", {}, l.cut ? "cut" : "in use"), make("td", {}, button));
+      return make("tr", {}, make("td", {}, `${l.source} – ${l.target}`), make("td", {}, button), make("td", {}, l.cut ? "cut" : "in use"),
+        make("td", { class: "num" }, text(l, 0)), make("td", { class: "num" }, text(l, 1)));
     }));
     byId("nodes").replaceChildren(...report.nodes.map((n) => make("tr", {},
       make("td", {}, make("a", { href: page(n.name), "data-id": `row ${n.name}` }, n.name), n.running ? "" : " (off)"),
