@@ -247,6 +247,7 @@ fragment_memory = \"512KiB\"
 
 [share]
 queue = true
+guests = []
 
 [http]
 listen = [\"localhost\", \"mesh\"]
