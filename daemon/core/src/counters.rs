@@ -107,6 +107,8 @@ counted! {
         Looped = "looped",
         /// The queue of broadcasts is full.
         BcastQueueFull = "bcast_queue_full",
+        /// Carried for others, while the owner receives from the same neighbour.
+        HeldBack = "held_back",
         /// Longer than the link carries and fragmentation is off or not possible.
         TooBig = "too_big",
         /// A fragment that fits no chain, or a chain that broke a limit.

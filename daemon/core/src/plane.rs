@@ -10,6 +10,8 @@ use crate::counters::{Count, Counters, Drop};
 use crate::fib::{Fib, FibChange, LocalState, NextHop, Table};
 use crate::fragment;
 use crate::frame::Frame;
+use crate::queue::Class;
+use crate::queue::inlet::Inlet;
 use crate::time::{Duration, Instant};
 use alloc::vec::Vec;
 use packet::consts::{ETH_LEN, ETHERTYPE, TTL, VERSION, packet_type};
@@ -49,7 +51,12 @@ pub struct Plane {
     frag_seqno: u16,
     /// Neighbours whose next frame is reported.
     watched: Vec<NextHop>,
+    /// What comes in for the owner and for others; `None`: whoever comes first.
+    inlet: Option<Inlet>,
 }
+
+/// Frames up to this size pass in any case: acknowledgements, questions, speech.
+const ALWAYS_PASSES: usize = 256;
 
 /// Neighbours watched at once; more are not reported.
 const MOST_WATCHED: usize = 64;
@@ -72,6 +79,14 @@ impl Plane {
             counters: Counters::default(),
             frag_seqno: (seed >> 17) as u16,
             watched: Vec::new(),
+            inlet: None,
+        }
+    }
+
+    /// Whether carried frames are held back while the owner receives the same way.
+    pub fn put_owner_first(&mut self, on: bool) {
+        if on != self.inlet.is_some() {
+            self.inlet = on.then(Inlet::default);
         }
     }
 
@@ -97,7 +112,11 @@ impl Plane {
 
     /// Decides about a frame heard on a hard interface, Ethernet header included.
     pub fn link_rx(&mut self, link: LinkId, mut frame: Frame, now: Instant, sink: &mut impl PlaneSink) {
-        match self.classify(link, frame.bytes_mut(), now) {
+        let verdict = self.classify(link, frame.bytes_mut(), now);
+        if self.inlet.is_some() && self.holds_back(&verdict, link, &frame, now) {
+            return self.discard(Drop::HeldBack, frame, sink);
+        }
+        match verdict {
             Verdict::Forward(dest) => self.forward(Table::Link(link), dest, frame, sink),
             Verdict::Redirect(dest) => {
                 // V keeps no way back over an interface whose only neighbour is the one ahead. The
@@ -109,6 +128,26 @@ impl Plane {
             Verdict::Deliver => self.deliver(frame, sink),
             Verdict::Punt => sink.punt_link(link, frame),
             Verdict::Drop(why) => self.discard(why, frame, sink),
+        }
+    }
+
+    /// Counts a frame for whom it is; true if it is not let pass now.
+    fn holds_back(&mut self, verdict: &Verdict, link: LinkId, frame: &Frame, now: Instant) -> bool {
+        let (Some(inlet), Ok((eth, packet))) = (&mut self.inlet, EthHeader::parse(frame.bytes())) else { return false };
+        match verdict {
+            Verdict::Forward(_) | Verdict::Redirect(_) => {
+                !inlet.lets_pass(link, eth.src, frame.len(), now) && frame.len() > ALWAYS_PASSES
+            }
+            Verdict::Deliver => {
+                let inner = packet.get(UnicastHeader::LEN..).and_then(|inner| ClientFrame::parse(inner).ok());
+                if inner.is_some_and(|inner| self.fib.class_of(inner.dst) == Class::Owner) {
+                    inlet.for_owner(link, eth.src, frame.len(), now);
+                } else {
+                    inlet.lets_pass(link, eth.src, frame.len(), now);
+                }
+                false
+            }
+            Verdict::Punt | Verdict::Drop(_) => false,
         }
     }
 

@@ -49,7 +49,7 @@ impl PortablePlane {
         Self {
             plane: Plane::new(seed),
             seed,
-            queue: true,
+            queue: false,
             io: Io {
                 now: Instant::ZERO,
                 links: std::iter::repeat_with(|| None).take(MAX_LINKS).collect(),
@@ -74,6 +74,7 @@ impl PortablePlane {
     /// Frames wait in order of class where an interface does not take all, or as they come.
     pub fn set_queue(&mut self, on: bool) {
         self.queue = on;
+        self.plane.put_owner_first(on);
         let now = self.io.now;
         for link in self.io.links.iter_mut().flatten() {
             self.seed = next_seed(self.seed);

@@ -10,6 +10,7 @@
 
 mod codel;
 mod flows;
+pub(crate) mod inlet;
 pub mod limit;
 mod tag;
 #[cfg(test)]
