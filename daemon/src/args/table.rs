@@ -64,6 +64,8 @@ pub enum Id {
     UpgradeService,
     Json,
     Batctl,
+    #[cfg(feature = "desk")]
+    Live,
     #[cfg(feature = "lab")]
     Lab,
     #[cfg(feature = "lab")]
@@ -811,6 +813,16 @@ const COMMANDS: &[Command] = &[
         ..NONE
     },
     UPGRADE,
+    #[cfg(feature = "desk")]
+    Command {
+        id: Id::Live,
+        name: "top",
+        summary: "neighbours, ways and traffic, live in the terminal",
+        about: "Looks once a second. What leaves is shown by class: control messages, the owner's frames, guests', and \
+                those carried for others. Ways are sorted by quality, the weakest first. q ends it.",
+        flags: &[NAMES, CONNECT, COMMON],
+        ..NONE
+    },
     Command {
         id: Id::Batctl,
         name: "batctl",

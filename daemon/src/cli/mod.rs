@@ -24,6 +24,8 @@ mod source;
 pub mod status;
 pub mod table;
 mod throughput;
+#[cfg(feature = "desk")]
+mod top;
 mod upgrade;
 
 use crate::args::{self, Args, Id, Parsed, UsageError};
@@ -143,6 +145,8 @@ async fn dispatch_async(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
         Id::History => history::run(args, out).await,
         Id::Explain => explain::run(args, out).await,
         Id::Doctor => doctor::run(args, out).await,
+        #[cfg(feature = "desk")]
+        Id::Live => top::run(args).await,
         Id::Batctl => batctl::run(args, out).await,
         Id::Json => list::bare_json(args, out).await,
         _ => list::run(args, out).await,

@@ -3,6 +3,7 @@
 
 use super::json::{Json, Made};
 use super::netjson::{Machine, links};
+use super::respondd::{Book, Told};
 use super::site::View;
 use crate::control::protocol::Mac;
 use crate::control::view;
@@ -124,14 +125,13 @@ pub(super) fn vis(v: &View<'_>) -> Made {
 }
 
 /// Scrape targets for Prometheus' `http_sd_config`, labelled as yanic labels them (`output/prometheus-sd/output.go`):
-/// all Meshwork nodes whose address is known. `host` is how the asker calls this one, `zone` the interface of addresses
-/// that hold on one link only.
-pub(super) fn targets(v: &View<'_>, host: &str, zone: &str) -> Vec<u8> {
+/// all Meshwork nodes whose address was known within a day, so that one that fell silent is missed. `host` is how the
+/// asker calls this one, `zone` the interface of addresses that hold on one link only.
+pub(super) fn targets(v: &View<'_>, book: &Book, host: &str, zone: &str) -> Vec<u8> {
     let (s, port) = (v.s, v.about.http.port);
-    let target = |host: &str, addr: MacAddr| {
+    let target = |host: &str, id: &str, name: &str, told: Option<&Told>| {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let mut labels = json!({ "node_id": id(addr), "hostname": v.name(addr), "mesh": s.mesh_name });
-        let told = v.respondd(addr).map(|p| &p.told);
+        let mut labels = json!({ "node_id": id, "hostname": name, "mesh": s.mesh_name });
         if let (Some(all), Some(told)) = (labels.as_object_mut(), told) {
             if !told.model.is_empty() {
                 all.insert("model".to_owned(), told.model.as_str().into());
@@ -143,13 +143,16 @@ pub(super) fn targets(v: &View<'_>, host: &str, zone: &str) -> Vec<u8> {
         }
         json!({ "targets": [format!("{host}:{port}")], "labels": labels })
     };
-    let ours = |addr: MacAddr| s.mesh.originators.iter().any(|o| o.addr == addr && o.meshwork && !o.paths.is_empty());
-    let others = v.respondd.iter().filter(|p| ours(p.orig)).map(|p| {
-        let ip = p.told.from.ip();
+    let own = s.mesh.originator;
+    let mut all = vec![target(host, &id(own), &v.name(own), None)];
+    for (id, told) in book.nodes().filter(|(_, told)| told.firmware[0] == "Meshwork") {
+        let ip = told.from.ip();
         let host = if ip.is_unicast_link_local() { format!("{ip}%{zone}") } else { ip.to_string() };
-        target(&host, p.orig)
-    });
-    let all: Vec<Value> = std::iter::once(target(host, s.mesh.originator)).chain(others).collect();
+        // Where routing knows it, by the name it has on the map.
+        let placed = v.respondd.iter().find(|p| p.told.from == told.from);
+        let name = placed.map_or_else(|| told.hostname.clone(), |p| v.name(p.orig));
+        all.push(target(&host, id, &name, Some(told)));
+    }
     format!("{}\n", Value::Array(all)).into_bytes()
 }
 

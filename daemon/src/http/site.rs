@@ -296,7 +296,7 @@ impl Site {
         let respondd = respondd::place(&self.book(), &s);
         let zone = request.value("zone").unwrap_or_else(|| respondd::interface(&s.mesh_name));
         let view = View::new(&s, &about, false, respondd);
-        let text = maps::targets(&view, request.host.unwrap_or("localhost"), &zone);
+        let text = maps::targets(&view, &self.book(), request.host.unwrap_or("localhost"), &zone);
         Ok(Answer::good(answer::JSON, Body::Made(Arc::new(Bytes::new(text, &self.held)))))
     }
 

@@ -42,8 +42,10 @@ const FRESH: Duration = Duration::from_secs(30);
 const LATE: Duration = Duration::from_secs(15);
 /// One node answers at once.
 const SOON: Duration = Duration::from_secs(4);
-/// What a node said is kept for so long.
-const KEPT: Duration = Duration::from_secs(900);
+/// What a node said is shown for so long ...
+const SHOWN: Duration = Duration::from_secs(900);
+/// ... and its address kept, so that Prometheus still misses it.
+const KEPT: Duration = Duration::from_secs(86_400);
 /// After somebody looked, asking goes on for so long.
 pub(super) const LOOKING: Duration = Duration::from_secs(60);
 /// After Prometheus asked where nodes answer; it asks once a minute, unless told otherwise.
@@ -122,7 +124,8 @@ impl Book {
         if !old(self.all_asked, LATE) {
             return None;
         }
-        let rested = |t: &Told| t.misses < MISSES && old(Some(t.at), FRESH) && old(t.asked, FRESH);
+        let rested =
+            |t: &Told| t.misses < MISSES && !old(Some(t.at), SHOWN) && old(Some(t.at), FRESH) && old(t.asked, FRESH);
         let next = self.nodes.values_mut().filter(|t| rested(t)).min_by_key(|t| t.asked.max(Some(t.at)))?;
         next.asked = Some(now);
         next.misses += 1;
@@ -154,7 +157,10 @@ impl Book {
                 return false;
             }
         } else if self.nodes.len() >= MAX_NODES {
-            return false;
+            // Who fell silent makes room.
+            let silent = self.nodes.iter().min_by_key(|(_, t)| t.at).filter(|(_, t)| !lately(Some(t.at), SHOWN));
+            let Some(silent) = silent.map(|(name, _)| name.clone()) else { return false };
+            self.nodes.remove(&silent);
         }
         let mut told = read(&answer, self.nodes.get(id), from, now);
         let held: usize = self.nodes.iter().filter(|(known, _)| *known != id).map(|(_, t)| t.links.len()).sum();
@@ -163,9 +169,9 @@ impl Book {
         true
     }
 
-    /// All nodes that told of themselves.
-    pub(in crate::http) fn nodes(&self) -> impl Iterator<Item = &Told> {
-        self.nodes.values()
+    /// All nodes that told of themselves within a day, by what they call themselves.
+    pub(in crate::http) fn nodes(&self) -> impl Iterator<Item = (&str, &Told)> {
+        self.nodes.iter().map(|(id, told)| (id.as_str(), told))
     }
 }
 
@@ -269,7 +275,7 @@ pub(in crate::http) fn place(book: &Book, s: &NodeSnapshot) -> Vec<Placed> {
     orig_of.extend(mesh.neighbors.iter().filter_map(|n| Some((n.addr, n.originator?))));
     orig_of.extend(mesh.links.iter().map(|l| (l.mac, mesh.originator)));
     let mut placed = Vec::new();
-    for told in book.nodes() {
+    for (_, told) in book.nodes().filter(|(_, told)| told.at.elapsed() < SHOWN) {
         let orig = told.macs.iter().find_map(|(mac, _)| orig_of.get(mac)).copied();
         let Some(orig) = orig.filter(|orig| *orig != mesh.originator) else { continue };
         // An interface belongs to whom routing says, or else to who says so first.
@@ -330,7 +336,7 @@ mod tests {
         assert!(!book.heard(at(1), &pack(&like_gluon(1)), now), "nobody asked");
         assert_eq!(book.due(now, true), Some(Due::All));
         assert!(book.heard(at(1), &pack(&like_gluon(1)), now));
-        let told = book.nodes().next().unwrap();
+        let (_, told) = book.nodes().next().unwrap();
         assert_eq!((told.hostname.as_str(), told.model.as_str()), ("ff-1", "TP-Link"));
         assert_eq!(told.firmware, ["gluon-v2023.2", "1.0"]);
         assert_eq!(told.location, Some((53.07, 8.8)));
@@ -365,7 +371,9 @@ mod tests {
             }
         }
         assert_eq!(alls, [0, 300, 600]);
-        assert_eq!(book.nodes().count(), 0, "nobody looked for long");
+        assert_eq!(book.nodes().count(), 10);
+        book.due(start + KEPT + Duration::from_secs(1800), false);
+        assert_eq!(book.nodes().count(), 0, "nobody looked for a day");
     }
 
     #[test]
@@ -420,7 +428,7 @@ mod tests {
         value["neighbours"]["batadv"]["02:00:00:00:00:01"]["neighbours"] = many.into();
         value["nodeinfo"]["hostname"] = "x\u{1b}[2J".repeat(1000).into();
         assert!(book.heard(at(1), &pack(&value), now));
-        let told = book.nodes().next().unwrap();
+        let (_, told) = book.nodes().next().unwrap();
         assert_eq!(told.links.len(), MAX_LINKS);
         assert_eq!(told.hostname.chars().count(), MAX_TEXT);
         assert!(!told.hostname.contains('\u{1b}'));

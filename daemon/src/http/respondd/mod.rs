@@ -16,7 +16,7 @@ mod tell;
 use super::places::bridge_of;
 use super::site::{Site, View};
 use crate::control::About;
-pub(super) use ask::{Book, Placed, place};
+pub(super) use ask::{Book, Placed, Told, place};
 use ask::{Due, PORT};
 use nix::cmsg_space;
 use nix::ifaddrs::getifaddrs;
