@@ -272,6 +272,45 @@ impl Nest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    /// What stands between backticks in a table of the manual, from one heading to the next.
+    fn listed(heading: &str) -> BTreeSet<String> {
+        let text = include_str!("../../../../docs/published.md");
+        let part = text.split("\n## ").find(|part| part.starts_with(heading)).unwrap();
+        let rows = part.lines().filter(|line| line.starts_with("| "));
+        // Every other piece is between two of them; a word with a space is a setting.
+        let words = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).map(str::to_owned);
+        words
+            .filter(|word| !word.contains(' ') && !word.starts_with('[') && word != "publish" && word != "node_name")
+            .collect()
+    }
+
+    #[test]
+    fn the_manual_lists_what_is_told_and_nothing_else() {
+        let code = include_str!("tell.rs").split("#[cfg(test)]").next().unwrap();
+        let mut told: BTreeSet<String> = PARTS.iter().map(|part| (*part).to_owned()).collect();
+        for start in [".text(", ".figure(", ".list(", ".open("] {
+            let calls = code.split(start).skip(1).map(str::trim_start);
+            told.extend(calls.filter_map(|call| call.strip_prefix('"')?.split('"').next()).map(str::to_owned));
+        }
+        // Keys that stand in lists: ("tx", Count::Tx, ...), and the two names of neighbours.
+        told.extend(code.split("(\"").skip(1).filter_map(|call| call.split('"').next()).map(str::to_owned));
+        told.extend(["meshwork".to_owned(), "batadv".to_owned()]);
+        let words =
+            |word: &String| word.bytes().all(|b| b.is_ascii_lowercase() || b"_-".contains(&b)) && !word.is_empty();
+        let told: BTreeSet<String> = told.into_iter().filter(words).collect();
+        assert_eq!(told, listed("By respondd"));
+    }
+
+    #[test]
+    fn the_manual_lists_the_items_of_our_container() {
+        let code = include_str!("../../../../packet/src/tvlv/facts.rs");
+        let kinds = code.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(": u8 = "));
+        let kinds: BTreeSet<String> = kinds.map(|(name, _)| name.to_owned()).collect();
+        assert!(kinds.len() >= 3);
+        assert_eq!(kinds, listed("In routing"));
+    }
 
     #[test]
     fn questions() {
