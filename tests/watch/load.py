@@ -1,6 +1,7 @@
 """A node between two others, with 500 originators, asked too much: by scrapes, by readers that do not read, by nonsense.
 LONG=1 holds the figures to their exact bars; otherwise to what no busy machine misses."""
 
+import gzip
 import json
 import os
 import random
@@ -106,11 +107,33 @@ check(fall <= bar, f"forwarding falls by at most {bar} % while it is scraped eve
       f"{fall:.2f} % (spread {spread:.1f}), {statistics.median(b for _, b in pairs):.0f} frames/s without")
 
 
+# The same without the noise of a busy machine: what share of its processor the node spends on scrapes. A router with
+# one core forwards that much less when it has nothing to spare.
+def spent():
+    tasks = f"/proc/{pid}/task"
+    return {t: int(open(f"{tasks}/{t}/schedstat").read().split()[0]) for t in os.listdir(tasks)}
+
+
+def share(scraped):
+    before, start = spent(), time.monotonic()
+    for _ in range(10):
+        time.sleep(1)
+        if scraped:
+            line.get(2, "/metrics")
+    after, took = spent(), (time.monotonic() - start) * 1e9
+    return (after[str(pid)] - before[str(pid)]) / took, sum(after[t] - before.get(t, 0) for t in after) / took
+
+
+idle, asked_once = share(False), share(True)
+loop, whole = (100 * (a - b) for a, b in zip(asked_once, idle))
+check(whole <= 2, "a scrape every second takes at most 2 % of one core", f"{whole:.2f} %, of that the main loop {loop:.2f} %")
+
+
 # Readers that do not read.
 def ping(seconds):
     out = run_in(1, "ping", "-q", "-i", "0.01", "-c", str(seconds * 100), "-W", "2", "10.9.0.3")
     lost = float(re.search(r"([\d.]+)% packet loss", out)[1])
-    low, mean, worst, dev = map(float, re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+)", out).groups())
+    _, mean, worst, _ = map(float, re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+)", out).groups())
     return lost, mean, worst
 
 
@@ -164,7 +187,7 @@ holder.join()
 check(len(stuck) >= 150, "readers that do not read", len(stuck))
 check(worst_rss - before <= 2048, "they cost at most 2 MB", f"{worst_rss - before} kB")
 check(pressed[0] == 0, "no frame is lost meanwhile", f"{pressed[0]} %")
-check(pressed[2] <= max(100, 3 * calm[2]), "and none is late", f"mean {pressed[1]:.2f} ms, worst {pressed[2]:.1f}; calm {calm[1]:.2f}, {calm[2]:.1f}")
+check(pressed[2] <= max(100 if LONG else 400, 3 * calm[2]), "and none is late", f"mean {pressed[1]:.2f} ms, worst {pressed[2]:.1f}; calm {calm[1]:.2f}, {calm[2]:.1f}")
 check(until(40, lambda: in_namespace(line.ns(2), lambda: subprocess.run(["true"])) and b"ok" in line.get(2, "/healthz")), "others are answered after them")
 for s in stuck:
     s.close()
@@ -216,7 +239,7 @@ check(set(answers) <= {"", "cut", "200", "400", "401", "404", "405", "408", "421
 check(b"ok" in line.get(2, "/healthz"), "and it answers")
 
 # Nothing is changed through HTTP.
-paths = list(json.loads(line.get(2, "/openapi.json"))["paths"]) + ["/", "/de", "/tables", "/nothing"]
+paths = list(json.loads(gzip.decompress(line.get(2, "/openapi.json")))["paths"]) + ["/", "/de", "/tables", "/nothing"]
 wrong = []
 
 
