@@ -78,22 +78,24 @@ class Machine:
         with open(path) as file:
             return file.read()
 
-    def try_run(self, script, limit=60):
-        """Runs a script in the machine; its status and what it said."""
+    def try_run(self, script, limit=180):
+        """Runs a script in the machine; its status and what it said. The limit is for one that hangs: on a busy host
+        all takes its time."""
         self.socket.settimeout(limit)
-        self.socket.sendall(base64.b64encode(script.encode()) + b'\n')
         try:
+            self.socket.sendall(base64.b64encode(script.encode()) + b'\n')
             line = self.input.readline()
         except TimeoutError:
             raise Failed(f'{self.name}: no answer within {limit} s to: {script}\n{self.last_words()}') from None
-        except ConnectionError:
+        except OSError:
+            # Gone, or nothing can be heard of it after one that did not answer in time.
             line = b''
         if not line:
             raise Failed(f'{self.name} is gone:\n{self.last_words()}')
         said, status = line.decode().rsplit(' ', 1)
         return int(status), base64.b64decode(said).decode(errors='replace')
 
-    def run(self, script, limit=60):
+    def run(self, script, limit=180):
         """The same, for scripts that have to succeed."""
         status, said = self.try_run(script, limit)
         if status:
