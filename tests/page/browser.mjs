@@ -36,7 +36,7 @@ export async function browser(executablePath, origin) {
   const chrome = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   const bad = [];
   let cookies = [];
-  async function open(path, options) {
+  async function open(path, options, prepare) {
     const context = await chrome.newContext(options);
     await context.addCookies(cookies);
     const page = await context.newPage();
@@ -45,6 +45,7 @@ export async function browser(executablePath, origin) {
     page.on("request", (r) => {
       if (!r.url().startsWith(origin) && !r.url().startsWith("data:")) bad.push(`outside: ${r.url()}`);
     });
+    await prepare?.(page);
     await page.goto(new URL(path, origin).href);
     cookies = await context.cookies();
     return page;

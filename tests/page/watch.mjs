@@ -1,6 +1,7 @@
 // Looks at the pages of a lab, a grid of 4 by 3. Arguments: program, folder of the lab, folder for pictures, browser,
 // address that the lab printed.
 import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { DESK, PHONE, accessible, browser, check, count, end, until, wait } from "./browser.mjs";
 
 const [program, dir, pictures, chromium, address] = process.argv.slice(2);
@@ -126,6 +127,39 @@ const small = await open("", PHONE);
 await until(async () => await count(small, ".node") === NODES, 20);
 await small.screenshot({ path: `${pictures}/lab-phone.png` });
 check(await small.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nor on the overview");
+
+// A mesh of ours (1, 2, 5) and of the kernel (3, 4, 6), as a node of ours told it in the scenario "page" of tests/interop:
+// nobody tells of the link between the kernel nodes 3 and 4.
+const told = readFileSync(new URL("mixed.json", import.meta.url), "utf8");
+const mixed = await open("node/n1/", DESK, (page) => page.route("**/api/v1/topology", (route) => route.fulfill({ body: told, contentType: "application/json" })));
+await until(async () => await count(mixed, ".node") === 6, 20);
+check(await count(mixed, ".node.foreign rect") === 3 && await count(mixed, ".node circle") === 3, "in a mixed mesh, three nodes are drawn as kernel ones and three as ours");
+const ends = (await mixed.locator(".link").evaluateAll((all) => all.map((l) => l.getAttribute("data-id").match(/02:e0:00:0\d/g).map((m) => m.slice(-1)).sort().join("-")))).sort().join(" ");
+check(ends === "1-2 2-3 2-6 4-5 5-6", `and the links that somebody tells of: ${ends}`);
+await mixed.locator(".node.foreign").first().click();
+check(await until(async () => (await mixed.locator("#detail").innerText()).includes("another program"), 5) !== null, "a kernel node is said to run another program");
+await mixed.screenshot({ path: `${pictures}/mixed.png` });
+await mixed.context().close();
+
+// As the README says: one command on the machine of the node, which is the namespace of n1 here.
+const readme = readFileSync(new URL("README.md", import.meta.url), "utf8").split("## See your mesh")[1];
+const command = readme.match(/^ {4}(.+)\n\n/m)[1];
+writeFileSync(`${dir}/xdg-open`, '#!/bin/sh\necho "$1"\n', { mode: 0o755 });
+const shown = execFileSync("sh", ["-c", command], { env: { PATH: `${dir}:${process.env.PATH}` } }).toString().trim();
+const pid = JSON.parse(lab("status", "--json")).nodes[0].pid;
+writeFileSync(`${dir}/browser`, `#!/bin/sh\nexec nsenter --target ${pid} --net ${chromium} "$@"\n`, { mode: 0o755 });
+const machine = await browser(`${dir}/browser`, shown);
+const own = await machine.open("", DESK);
+const seen = await until(async () => await count(own, ".node") === NODES && await count(own, ".link:not(.way)") === LINKS, 30);
+check(seen !== null, `"${command}" shows the map on the machine itself after ${seen} s`);
+await own.locator('.node[aria-label="n2"]').click();
+await until(async () => await count(own, "[data-chart=past_quality]") === 1, 20);
+await wait(1500);
+const publicly = await own.locator("body").innerText();
+check(!/02:0[23]:00:00:00:/.test(publicly) && await count(own, "[data-chart=past_traffic]") === 0, "and without a login no client and nobody's traffic");
+await own.screenshot({ path: `${pictures}/readme.png`, fullPage: true });
+check(machine.bad.length === 0, `no error there either ${machine.bad.join("; ")}`);
+await machine.close();
 
 check(bad.length === 0, `no error and no request to elsewhere ${bad.join("; ")}`);
 await close();

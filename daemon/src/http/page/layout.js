@@ -19,6 +19,29 @@ const layout = (() => {
   }
 
   return {
+    // Elements that stay while what they show is there, so that a press on one is never lost: `draw` is handed
+    // `part(id, create)` and makes of what it gets what holds now; what it did not ask for goes.
+    keeper(parent) {
+      const kept = new Map();
+      return (draw) => {
+        const now = new Set();
+        draw((id, create) => {
+          now.add(id);
+          if (!kept.has(id)) {
+            const e = create();
+            e.dataset.id = id;
+            kept.set(id, e);
+            parent.append(e);
+          }
+          return kept.get(id);
+        });
+        for (const [id, e] of kept) {
+          if (now.has(id)) continue;
+          e.remove();
+          kept.delete(id);
+        }
+      };
+    },
     // A mesh seen for the first time: of several beginnings the one that ends with the fewest lines crossing. The same
     // mesh looks the same every time.
     first(nodes, links) {

@@ -125,36 +125,41 @@
     }
   }
 
+  const keepLines = layout.keeper(lines), keepDots = layout.keeper(dots);
+  const set = (e, attributes) => { for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v); };
   function draw() {
-    const focus = document.activeElement?.dataset?.id;
-    lines.replaceChildren();
-    dots.replaceChildren();
-    for (const l of links) {
+    keepLines((part) => links.forEach((l) => {
       const [to, from] = directions(l.p);
       const [[x1, y1], [x2, y2]] = [l.source.at, l.target.at];
       const mx = (x1 + x2) / 2, my = (y1 + y2) / 2;
-      const name = `${l.source.label} – ${l.target.label}`;
-      const g = drawn("g", { class: ["link", l.link ? "" : "way", isOld(l) ? "old" : "", onPath(l) ? "path" : ""].join(" "), tabindex: 0, role: "button", "data-id": l.key, "aria-label": name });
-      g.append(drawn("line", { class: "reach", x1, y1, x2, y2 }));
-      g.append(drawn("line", { class: l.link ? grade(to) : "unknown", x1, y1, x2: mx, y2: my }));
-      g.append(drawn("line", { class: l.link ? grade(from) : "unknown", x1: mx, y1: my, x2, y2 }));
-      choosable(g, () => show({ link: l.key }));
-      lines.append(g);
-    }
-    for (const n of nodes.values()) {
+      const g = part(l.key, () => {
+        const g = drawn("g", { tabindex: 0, role: "button" });
+        g.append(drawn("line"), drawn("line"), drawn("line"));
+        choosable(g, () => show({ link: l.key }));
+        return g;
+      });
+      set(g, { class: ["link", l.link ? "" : "way", isOld(l) ? "old" : "", onPath(l) ? "path" : ""].join(" "), "aria-label": `${l.source.label} – ${l.target.label}` });
+      set(g.children[0], { class: "reach", x1, y1, x2, y2 });
+      set(g.children[1], { class: l.link ? grade(to) : "unknown", x1, y1, x2: mx, y2: my });
+      set(g.children[2], { class: l.link ? grade(from) : "unknown", x1: mx, y1: my, x2, y2 });
+    }));
+    keepDots((part) => nodes.forEach((n) => {
       const kinds = ["node", n.id === us ? "us" : n.p.meshwork ? "ours" : "foreign"];
       if (n.p.gateway) kinds.push("gateway");
       if (isGone(n)) kinds.push("gone");
       if (chosen?.node === n.id) kinds.push("chosen");
-      const g = drawn("g", { class: kinds.join(" "), transform: `translate(${n.at.map((c) => c.toFixed(1)).join(" ")})`, tabindex: 0, role: "button", "data-id": n.id, "aria-label": n.label });
-      g.append(n.p.meshwork ? drawn("circle", { r: n.id === us ? 13 : 10 }) : drawn("rect", { x: -9, y: -9, width: 18, height: 18, rx: 2 }));
-      const text = drawn("text", { y: 26, "text-anchor": "middle" });
-      text.textContent = n.label === n.id ? n.id.slice(9) : n.label;
-      g.append(text);
-      choosable(g, () => show({ node: n.id }));
-      dots.append(g);
-    }
-    if (focus) svg.querySelector(`[data-id="${CSS.escape(focus)}"]`)?.focus();
+      const g = part(n.id, () => {
+        const g = drawn("g", { tabindex: 0, role: "button" });
+        g.append(drawn("g"), drawn("text", { y: 26, "text-anchor": "middle" }));
+        choosable(g, () => show({ node: n.id }));
+        return g;
+      });
+      set(g, { class: kinds.join(" "), transform: `translate(${n.at.map((c) => c.toFixed(1)).join(" ")})`, "aria-label": n.label });
+      const shape = n.p.meshwork ? "circle" : "rect";
+      if (g.firstChild.tagName !== shape) g.firstChild.replaceWith(drawn(shape));
+      set(g.firstChild, n.p.meshwork ? { r: n.id === us ? 13 : 10 } : { x: -9, y: -9, width: 18, height: 18, rx: 2 });
+      g.lastChild.textContent = n.label === n.id ? n.id.slice(9) : n.label;
+    }));
     detail();
   }
 
@@ -315,13 +320,24 @@
     refresh();
   }
 
+  // New tables, scrolled and focused as the old ones were.
+  function renew(html) {
+    const wide = () => [...byId("tables").querySelectorAll(".wide")];
+    const before = wide(), focus = before.indexOf(document.activeElement), lefts = before.map((e) => e.scrollLeft);
+    byId("tables").innerHTML = html;
+    wide().forEach((e, i) => {
+      e.scrollLeft = lefts[i] ?? 0;
+      if (i === focus) e.focus({ preventScroll: true });
+    });
+  }
+
   let busy = false;
   async function refresh() {
     if (busy || document.hidden) return;
     busy = true;
     try {
       const [tables, graph] = await Promise.all([get(body.dataset.tables), get("api/v1/topology")]);
-      if (tables.ok) byId("tables").innerHTML = await tables.text();
+      if (tables.ok) renew(await tables.text());
       if (graph.ok) take(await graph.json());
     } catch {
       // The stream of events tells when the node is gone.

@@ -47,42 +47,56 @@
     look();
   }
 
+  const lines = drawn("g"), dots = drawn("g");
+  svg.append(lines, dots);
+  const [keepLines, keepDots, keepLinks, keepNodes] = [lines, dots, byId("links"), byId("nodes")].map(layout.keeper);
+  const set = (e, attributes) => { for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v); };
+  const cells = (row, ...texts) => texts.forEach((text, i) => { if (text !== null) row.children[i].textContent = text; });
+  const now = new Map();
+
   function draw(report) {
-    const focus = document.activeElement?.dataset?.id;
-    const lines = report.links.map((l) => {
+    for (const l of report.links) now.set(`${l.source} ${l.target}`, l);
+    keepLines((part) => report.links.forEach((l) => {
+      const id = `${l.source} ${l.target}`;
       const [[x1, y1], [x2, y2]] = [places.get(l.source).at, places.get(l.target).at];
       const mx = (x1 + x2) / 2, my = (y1 + y2) / 2;
-      const name = `${l.cut ? "heal" : "cut"} ${l.source} – ${l.target}`;
-      const g = drawn("g", { class: l.cut ? "link cut" : "link", tabindex: 0, role: "button", "aria-label": name, "data-id": `${l.source} ${l.target}` },
-        drawn("line", { class: "reach", x1, y1, x2, y2 }),
-        drawn("line", { class: grade(quality(l, 0)), x1, y1, x2: mx, y2: my }),
-        drawn("line", { class: grade(quality(l, 1)), x1: mx, y1: my, x2, y2 }));
-      g.addEventListener("click", () => turn(l));
-      g.addEventListener("keydown", (e) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); turn(l); } });
-      return g;
-    });
-    const dots = report.nodes.map((n) => {
-      const label = drawn("text", { y: 26, "text-anchor": "middle" });
-      label.textContent = n.name;
-      const link = drawn("a", { href: page(n.name), "aria-label": `page of ${n.name}`, "data-id": n.name }, drawn("circle", { r: 11 }), label);
-      return drawn("g", { class: n.running ? "node ours" : "node off", transform: `translate(${places.get(n.name).at.map((c) => c.toFixed(1)).join(" ")})` }, link);
-    });
-    svg.replaceChildren(drawn("g", {}, ...lines), drawn("g", {}, ...dots));
-    byId("links").replaceChildren(...report.links.map((l) => {
-      const button = make("button", { type: "button", "data-id": `row ${l.source} ${l.target}` }, l.cut ? "Heal" : "Cut");
-      button.addEventListener("click", () => turn(l));
-      return make("tr", {}, make("td", {}, `${l.source} – ${l.target}`), make("td", {}, button), make("td", {}, l.cut ? "cut" : "in use"),
-        make("td", { class: "num" }, text(l, 0)), make("td", { class: "num" }, text(l, 1)));
+      const g = part(id, () => {
+        const g = drawn("g", { tabindex: 0, role: "button" }, drawn("line"), drawn("line"), drawn("line"));
+        g.addEventListener("click", () => turn(now.get(id)));
+        g.addEventListener("keydown", (e) => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); turn(now.get(id)); } });
+        return g;
+      });
+      set(g, { class: l.cut ? "link cut" : "link", "aria-label": `${l.cut ? "heal" : "cut"} ${l.source} – ${l.target}` });
+      set(g.children[0], { class: "reach", x1, y1, x2, y2 });
+      set(g.children[1], { class: grade(quality(l, 0)), x1, y1, x2: mx, y2: my });
+      set(g.children[2], { class: grade(quality(l, 1)), x1: mx, y1: my, x2, y2 });
     }));
-    byId("nodes").replaceChildren(...report.nodes.map((n) => make("tr", {},
-      make("td", {}, make("a", { href: page(n.name), "data-id": `row ${n.name}` }, n.name), n.running ? "" : " (off)"),
-      make("td", {}, n.client ? `${n.client.name} ${n.client.address}` : "–"),
-      make("td", { class: "num" }, `${n.routes.length} of ${report.nodes.length - 1}`),
-      make("td", { class: "num" }, n.rss_bytes ? `${(n.rss_bytes / 1048576).toFixed(1)} MiB` : "–"))));
+    keepDots((part) => report.nodes.forEach((n) => {
+      const g = part(n.name, () => {
+        const label = drawn("text", { y: 26, "text-anchor": "middle" });
+        label.textContent = n.name;
+        return drawn("g", {}, drawn("a", { href: page(n.name), "aria-label": `page of ${n.name}` }, drawn("circle", { r: 11 }), label));
+      });
+      set(g, { class: n.running ? "node ours" : "node off", transform: `translate(${places.get(n.name).at.map((c) => c.toFixed(1)).join(" ")})` });
+    }));
+    keepLinks((part) => report.links.forEach((l) => {
+      const id = `${l.source} ${l.target}`;
+      const row = part(id, () => {
+        const button = make("button", { type: "button" });
+        button.addEventListener("click", () => turn(now.get(id)));
+        return make("tr", {}, make("td", {}, `${l.source} – ${l.target}`), make("td", {}, button), make("td"), make("td", { class: "num" }), make("td", { class: "num" }));
+      });
+      row.querySelector("button").textContent = l.cut ? "Heal" : "Cut";
+      cells(row, null, null, l.cut ? "cut" : "in use", text(l, 0), text(l, 1));
+    }));
+    keepNodes((part) => report.nodes.forEach((n) => {
+      const row = part(n.name, () => make("tr", {}, make("td", {}, make("a", { href: page(n.name) }, n.name)), make("td"), make("td", { class: "num" }), make("td", { class: "num" })));
+      cells(row, null, n.running ? n.client ? `${n.client.name} ${n.client.address}` : "–" : "off",
+        `${n.routes.length} of ${report.nodes.length - 1}`, n.rss_bytes ? `${(n.rss_bytes / 1048576).toFixed(1)} MiB` : "–");
+    }));
     const answered = report.pairs.filter((p) => p.reachable).length;
     byId("state").textContent = `${Math.round(report.elapsed_seconds)} s · ${report.nodes.filter((n) => n.running).length} nodes · ${answered} of ${report.pairs.length} pairs of clients reach each other`;
     byId("events").replaceChildren(...report.notes.filter((n) => !n.includes("?token=")).slice(-30).reverse().map((n) => make("li", {}, n)));
-    if (focus) document.querySelector(`[data-id="${CSS.escape(focus)}"]`)?.focus();
   }
 
   async function look() {
