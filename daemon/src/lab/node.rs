@@ -67,7 +67,11 @@ impl Node {
     pub(crate) fn new(name: &str, place: usize, dir: &Path, base: &Config) -> Result<Self> {
         let number = u16::try_from(place + 1).context("too many nodes")?;
         let namespace = Namespace::new()?;
-        let netlink = Netlink::open(&namespace).context("a netlink socket inside a namespace")?;
+        let mut netlink = Netlink::open(&namespace).context("a netlink socket inside a namespace")?;
+        // As on every machine: what listens on localhost is reached there.
+        if let Some(lo) = netlink.index_of("lo")? {
+            netlink.set_up(lo, true).context("setting a namespace's own interface up")?;
+        }
         let files = Files {
             config: dir.join(format!("{name}.toml")),
             socket: dir.join(format!("{name}.sock")),
