@@ -48,6 +48,7 @@ fn a_timed_lab_ends_with_a_summary_and_zero_when_all_clients_reached_each_other(
     }
     let progress = String::from_utf8_lossy(&output.stderr);
     assert!(progress.contains("client pairs 12/12"), "{progress}");
+    assert!(progress.contains("in a browser: http://127.0.0.1:"), "{progress}");
     assert!(!dir.0.join("lab.sock").exists());
     assert!(dir.0.join("n1.log").exists(), "logs stay in a folder that was named");
 }
