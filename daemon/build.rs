@@ -10,7 +10,7 @@ fn main() -> std::io::Result<()> {
     let mut edition = Crc::new();
     // The script is the libraries that lay out the map and draw charts, and what we do with them.
     let files: [(&str, &[&str]); 3] = [
-        ("page.js", &["force.js", "layout.js", "charts.js", "history.js", "page.js"]),
+        ("page.js", &["force.js", "layout.js", "charts.js", "history.js", "share.js", "page.js"]),
         ("page.css", &["charts.css", "page.css"]),
         ("openapi.json", &["openapi.json"]),
     ];

@@ -206,7 +206,9 @@ impl<'a> Page<'a> {
         self.raw("<section id=map aria-labelledby=map-title hidden><div><h2 id=map-title>").say("map");
         self.raw("</h2><div id=drawing></div><p class=legend>").say("legend");
         self.raw("</p></div><div id=detail aria-live=polite><p>").say("choose").raw("</p></div></section>\n");
-        self.raw("<section id=past aria-labelledby=past-title hidden></section>\n<div id=tables>\n");
+        self.raw(
+            "<p id=share hidden></p>\n<section id=past aria-labelledby=past-title hidden></section>\n<div id=tables>\n",
+        );
         self = self.tables();
         self.raw("</div>\n<section id=happened hidden><h2>").say("happened");
         self.raw("</h2><ol id=events tabindex=0></ol></section>\n</main>\n<script type=\"application/json\" id=words>");

@@ -34,6 +34,7 @@
 
   let nodes = new Map(), links = [], chosen = null, us = null, path = [];
   const showPast = past(byId("past"), say, get);
+  account(byId("share"), say, get, document.documentElement.lang);
   // How good something is, 0 to 1. A throughput of 300 Mbit/s is as good as it gets, each tenth of it a third worse.
   const byRate = (kbits) => Math.max(0, Math.min(1, 1 + Math.log10(kbits / 300000) / 3));
   const grade = (q) => q === null ? "unknown" : q >= 0.7 ? "good" : q >= 0.35 ? "fair" : "poor";
