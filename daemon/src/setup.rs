@@ -204,5 +204,10 @@ mod tests {
             }
         }
         assert!(seen > 60, "only {seen} options were tried");
+        for key in config::keys::KEYS {
+            let row = format!("\nmeshwork.{}.{}\t", key.table, key.name);
+            let there = include_str!("../../tests/openwrt/values").contains(&row);
+            assert!(there, "tests/openwrt/values has no good value for {}.{}", key.table, key.name);
+        }
     }
 }
