@@ -4,7 +4,8 @@
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use mesh_core::multicast::{Listeners, Querier};
 use mesh_core::{
-    Algorithm, Behind, Caps, Choice, Duration, Echo, GatewayConfig, GatewayMode, HostInfo, Input, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Station,
+    Algorithm, Behind, Caps, Choice, Duration, Echo, GatewayConfig, GatewayMode, HostInfo, Input, LinkConfig, LinkId,
+    LinkSpeed, Measure, MeshConfig, Station,
 };
 use packet::bla::ClaimFrame;
 use packet::consts::{ETHERTYPE, TTL, VERSION, packet_type};
@@ -160,7 +161,8 @@ fn told(u: &mut Unstructured<'_>, link: LinkId) -> Result<Input> {
         _ => Input::Host(HostInfo {
             bridged: u.arbitrary()?,
             vlans: vlans(u)?,
-            marked: [(station(u)?, Behind { wifi: u.arbitrary()?, isolated: u.arbitrary()? })].into(),
+            marked: [(station(u)?, Behind { wifi: u.arbitrary()?, isolated: u.arbitrary()?, guest: u.arbitrary()? })]
+                .into(),
         }),
     })
 }
