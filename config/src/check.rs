@@ -189,6 +189,17 @@ impl<'a> Checker<'a> {
                 .and_then(|n| u32::try_from(n).ok())
                 .unwrap_or(d.check_rounds),
             check_interface: s.interface("check_interface"),
+            wan: s
+                .read("wan", "\"auto\", \"off\" or the name of a network interface", |v| {
+                    Some(match word(v)?.as_str() {
+                        "auto" => gateway::Wan::Auto,
+                        "off" => gateway::Wan::Off,
+                        name => gateway::Wan::Interface(check_interface(name).ok().map(|()| name.to_owned())?),
+                    })
+                })
+                .unwrap_or(d.wan),
+            wan_down: s.rate("wan_down"),
+            wan_up: s.rate("wan_up"),
         };
         let (needed, targets) = (gateway.check_needed, gateway.check.len());
         if targets > 0 && needed > targets {

@@ -38,6 +38,33 @@ pub struct Gateway {
     pub check_rounds: u32,
     /// The interface that leads to the Internet, `None` to go by the default route.
     pub check_interface: Option<String>,
+    /// As a server: how the line to the Internet is shared.
+    pub wan: Wan,
+    /// Guests get no more than this from the Internet, `None` for all that is left.
+    pub wan_down: Option<u32>,
+    /// Guests get no more than this towards the Internet, `None` for all that is left.
+    pub wan_up: Option<u32>,
+}
+
+/// Whether guests are held to what the owner of the line leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wan {
+    /// Yes; the line is that of the default route.
+    Auto,
+    /// No.
+    Off,
+    /// Yes; the line is behind this interface.
+    Interface(String),
+}
+
+impl fmt::Display for Wan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+            Self::Interface(name) => name,
+        })
+    }
 }
 
 /// Most targets of a check.
@@ -62,6 +89,9 @@ impl Default for Gateway {
             check_needed: 1,
             check_rounds: 3,
             check_interface: None,
+            wan: Wan::Auto,
+            wan_down: None,
+            wan_up: None,
         }
     }
 }

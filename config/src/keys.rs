@@ -465,6 +465,29 @@ pub const KEYS: &[Key] = &[
         |c| c.gateway.check_interface.as_deref().map(quoted),
         "The interface that leads to the Internet. Without it that of the default route, never the mesh's own.",
     ),
+    node(
+        "gateway",
+        "wan",
+        "\"auto\", \"off\" or interface name",
+        |c| Some(quoted(&c.gateway.wan.to_string())),
+        "As a server: guests get what the owner leaves of the line to the Internet. auto: the line is behind the default \
+         route, never the mesh's own; or name its interface; off: guests get as much as the owner.",
+    ),
+    node(
+        "gateway",
+        "wan_down",
+        "rate, 100kbit to 400Gbit",
+        |c| c.gateway.wan_down.map(rate),
+        "As a server: guests get no more than this from the Internet. Without it what the line has left, which is found out.",
+    ),
+    node(
+        "gateway",
+        "wan_up",
+        "rate, 100kbit to 400Gbit",
+        |c| c.gateway.wan_up.map(rate),
+        "As a server: guests get no more than this towards the Internet. Without it what the line has left, which is found \
+         out.",
+    ),
     node("limits", "originators", "16 to 65536", |c| Some(c.limits.originators.to_string()), "Most originators."),
     node(
         "limits",

@@ -45,7 +45,7 @@ pub use checked::{
 pub use community::{COMMUNITY_FILE, Community};
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};
-pub use gateway::{Gateway, Mode as GatewayMode, Target};
+pub use gateway::{Gateway, Mode as GatewayMode, Target, Wan};
 pub use http::{Http, Listen};
 pub use radio::{Radio, RadioMode};
 

@@ -137,6 +137,9 @@ check_interval = "30s"
 check_needed = 2
 check_rounds = 5
 check_interface = "wan"
+wan = "eth5"
+wan_down = "20Mbit"
+wan_up = "4Mbit"
 
 [limits]
 originators = 100
@@ -233,6 +236,9 @@ check_interval = \"10s\"
 check_needed = 1
 check_rounds = 3
 # check_interface: chosen by the node
+wan = \"auto\"
+# wan_down: chosen by the node
+# wan_up: chosen by the node
 
 [limits]
 originators = 2048

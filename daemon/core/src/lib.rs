@@ -58,6 +58,7 @@ pub(crate) mod tvlvs;
 pub(crate) mod v;
 pub(crate) mod verify;
 pub(crate) mod view;
+pub mod wan;
 pub mod window;
 
 pub use border::{DataPlane, Echo, EchoAnswer, Event, GatewayNews, Input, Meter, MeterEnd, MeterReport, Output};

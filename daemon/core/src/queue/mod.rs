@@ -17,7 +17,7 @@ mod tag;
 mod tests;
 
 pub use flows::{Gone, Place};
-pub use tag::{Class, Tag};
+pub use tag::{Class, Tag, flow_hash};
 
 use crate::frame::Frame;
 use crate::time::{Duration, Instant};

@@ -156,6 +156,11 @@ fn dest_of(packet: &[u8]) -> packet::MacAddr {
     UnicastHeader::parse(packet).map_or(packet::MacAddr::ZERO, |(head, _)| head.dest)
 }
 
+/// Hash of addresses, protocol and ports of a client frame.
+pub fn flow_hash(frame: &[u8]) -> u64 {
+    flow_of(frame).0
+}
+
 /// Hash of addresses, protocol and ports of a client frame; and its head.
 fn flow_of(inner: &[u8]) -> (u64, Option<ClientFrame>) {
     let Ok(client) = ClientFrame::parse(inner) else { return (0, None) };
