@@ -26,3 +26,4 @@ pub mod telemetry;
 pub mod ubus;
 pub mod upgrades;
 pub mod uplink;
+pub mod wan;

@@ -23,13 +23,14 @@ use crate::netlink::Watcher;
 use crate::radio::Keeper;
 use crate::state::{State, StateFile};
 use crate::uplink::{Uplink, UplinkSetup};
+use crate::wan::{Wan, WanSetup, WanView};
 use anyhow::Context as _;
 use echo::Echoes;
 use host::Host;
 use links::{FRAME_OVERHEAD, Links};
 use mesh_core::{
-    Counters, DataPlane, Duration, Echo, EchoAnswer, Event, GatewayNews, Input, Instant, Mesh, Meter, MeterReport,
-    Snapshot,
+    Counters, DataPlane, Duration, Echo, EchoAnswer, Event, GatewayNews, Input, Instant, LineNews, Mesh, Meter,
+    MeterReport, Snapshot,
 };
 use packet::MacAddr;
 use readings::Readings;
@@ -71,6 +72,8 @@ pub struct RunSetup {
     pub user: Option<String>,
     /// As a gateway: how to find out whether the Internet is there; `None` to take it for granted.
     pub uplink: Option<UplinkSetup>,
+    /// As a gateway: how the line to the Internet is shared; `None` for all alike.
+    pub wan: Option<WanSetup>,
 }
 
 /// One hard interface.
@@ -127,6 +130,8 @@ pub struct NodeSnapshot {
     pub refused: Vec<(String, String)>,
     /// What happened lately that somebody should look at, and how long ago, oldest first.
     pub alarms: Vec<(Duration, Event)>,
+    /// The shared line to the Internet, if there is one.
+    pub line: Option<WanView>,
     /// Radios, and for how much of the time their channels are busy, in percent.
     pub busy: Vec<(String, u8)>,
     /// Process id.
@@ -178,6 +183,10 @@ pub async fn run(
             }
             if node.plane.poll_ready(cx).is_ready() {
                 return Poll::Ready(Turn::Frames);
+            }
+            let now = node.now();
+            if let Some(wan) = &mut node.wan {
+                wan.poll(cx, now);
             }
             if let Some(Poll::Ready(online)) = node.uplink.as_mut().map(|u| u.poll_change(cx)) {
                 return Poll::Ready(Turn::Internet(online));
@@ -259,6 +268,8 @@ struct Node {
     testers: Vec<(u32, mpsc::Sender<MeterReport>)>,
     /// Looks whether our own Internet works.
     uplink: Option<Uplink>,
+    /// Holds guests to what the owner leaves of the line to the Internet.
+    wan: Option<Wan>,
     /// What it found last.
     online: Option<bool>,
     /// Bytes that went through each hard interface when that was looked at last.
@@ -323,6 +334,7 @@ impl Node {
             echoes: Echoes::default(),
             testers: Vec::new(),
             uplink: None,
+            wan: None,
             online: None,
             used: [0; mesh_core::config::MAX_LINKS],
             subscribers: Vec::new(),
@@ -335,6 +347,7 @@ impl Node {
         node.configure_links().map_err(anyhow::Error::msg)?;
         node.links_changed();
         node.check_uplink();
+        node.share_line();
         crate::privilege::drop_all_but_network(node.setup.user.as_deref(), node.setup.state_dir.as_deref());
         node.readings.start();
         node.radios.keep(node.setup.radios.clone());
@@ -347,7 +360,8 @@ impl Node {
 
     /// Sets the timer to when the core next wants to be told of the time.
     fn arm(&mut self, sleep: Pin<&mut Sleep>) {
-        let at = self.mesh.poll_timeout();
+        let wan = self.wan.as_ref().map_or(Instant::FAR_FUTURE, Wan::next);
+        let at = self.mesh.poll_timeout().min(wan).min(self.plane.gates_next());
         if at != self.armed || sleep.is_elapsed() {
             self.armed = at;
             let wait = at.since(self.now());
@@ -361,6 +375,10 @@ impl Node {
             self.drive(Input::Tick, now);
             self.plane.flush();
         }
+        if self.plane.gates_next() <= now {
+            self.frames();
+        }
+        self.tick_line(now);
         if let Some(marked) = self.behind.look(self.host.ifindex, &self.setup.guests, &mut self.watcher, now) {
             self.host.marked = marked;
             if let Some(info) = self.host.news(self.watcher.table()) {
@@ -483,6 +501,7 @@ impl Node {
             }
             Event::NoLink => tracing::warn!("no hard interface is left, the node is alone"),
             Event::Gateway(news) => gateway_news(news),
+            Event::Line(news) => line_news(news),
             Event::Echo(answer) => self.echoes.answer(answer, now),
             Event::Meter(report) => {
                 for (_, to) in self.testers.iter().filter(|(ask, _)| *ask == report.ask) {
@@ -536,6 +555,28 @@ impl Node {
         }
         self.uplink = setup.uplink.clone().map(|s| Uplink::start(s, &setup.mesh_name, *online));
         self.internet(self.online);
+    }
+
+    /// Begins to hold guests to what the owner leaves of the line, or ends it, as the settings say.
+    fn share_line(&mut self) {
+        let Self { setup, plane, .. } = self;
+        self.wan = setup.wan.clone().map(|s| Wan::new(s, &setup.mesh_name));
+        plane.set_gates(self.wan.is_some());
+    }
+
+    fn tick_line(&mut self, now: Instant) {
+        let Self { wan: Some(wan), plane, watcher, host, .. } = self else { return };
+        let Some(gates) = plane.gates() else { return };
+        if gates.used {
+            wan.wake(now);
+        }
+        if wan.next() > now {
+            return;
+        }
+        wan.tick(gates, watcher, host.ifindex, now);
+        for news in wan.take_news() {
+            self.event(Event::Line(news), now);
+        }
     }
 
     fn internet(&mut self, online: Option<bool>) {
@@ -630,8 +671,15 @@ impl Node {
         if check_again {
             changes.push("Internet check");
         }
+        let share_again = new.wan != self.setup.wan;
+        if share_again {
+            changes.push("shared line");
+        }
         self.host.want_mtu(new.host_mtu);
         self.setup = new;
+        if share_again {
+            self.share_line();
+        }
         if check_again {
             self.check_uplink();
         }
@@ -657,12 +705,19 @@ impl Node {
             plane: self.plane.counters(),
             io: self.plane.io_counters(),
             alarms: self.recent_alarms(),
+            line: self.line(),
             busy: self.readings.busy(),
             refused: self.refused(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
             rss_bytes: resident_bytes(),
         }
+    }
+
+    fn line(&mut self) -> Option<WanView> {
+        let now = self.now();
+        let gates = self.plane.gates()?;
+        self.wan.as_mut()?.view(gates, now)
     }
 
     /// Hard interfaces that are not used, with the reason; for those of radios what is wrong with
@@ -692,6 +747,27 @@ impl Node {
         self.links.put_back(&mut self.watcher);
         tracing::debug!(counters = ?self.plane.io_counters(), "counted");
         tracing::info!("stopped");
+    }
+}
+
+/// News of the shared line for the log.
+fn line_news(news: &LineNews) {
+    let mbit =
+        |kbit: &Option<u64>| kbit.map_or_else(|| "unknown".to_owned(), |k| format!("{}.{}", k / 1000, k % 1000 / 100));
+    match news {
+        LineNews::Rate { down, up } => {
+            tracing::info!(down = mbit(down), up = mbit(up), "what the line to the Internet carries, Mbit/s");
+        }
+        LineNews::Silent => tracing::warn!(
+            "nobody behind the line to the Internet answers: how fast it is cannot be found out; name somebody who does, \
+             with check, or set wan_down and wan_up"
+        ),
+        LineNews::Answers => tracing::info!("somebody behind the line to the Internet answers again"),
+        LineNews::Shaper(kind) => tracing::warn!(
+            kind,
+            "somebody else decides what leaves by the line to the Internet; it is left alone, and guests are held back \
+             as far as its queue can be seen"
+        ),
     }
 }
 

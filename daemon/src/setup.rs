@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::args::table::OVERRIDES;
 use crate::run::{LinkSetup, RunSetup};
 use crate::uplink::UplinkSetup;
+use crate::wan::WanSetup;
 use config::{Config, Io, Override, Overrides, Wifi};
 use mesh_core::{Algorithm, Caps, Choice, GatewayConfig, GatewayMode, Measure, MeshConfig, Publish};
 use packet::MacAddr;
@@ -108,6 +109,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
         history_file: Some(config.socket().with_extension("history")),
         user: config.control.user.clone(),
         uplink: uplink(&config.gateway),
+        wan: wan(&config.gateway),
     }
 }
 
@@ -138,6 +140,21 @@ fn uplink(g: &config::Gateway) -> Option<UplinkSetup> {
         rounds: g.check_rounds,
         interface: g.check_interface.clone(),
     })
+}
+
+/// Only who offers Internet shares a line.
+fn wan(g: &config::Gateway) -> Option<WanSetup> {
+    let interface = match &g.wan {
+        config::Wan::Off => return None,
+        config::Wan::Auto => g.check_interface.clone(),
+        config::Wan::Interface(name) => Some(name.clone()),
+    };
+    let ask = g.check.iter().filter_map(|t| match t {
+        config::Target::Ping(std::net::IpAddr::V4(ip)) => Some(*ip),
+        _ => None,
+    });
+    let (down, up) = (g.wan_down, g.wan_up);
+    (g.mode == config::GatewayMode::Server).then(|| WanSetup { interface, down, up, ask: ask.collect() })
 }
 
 #[cfg(test)]
@@ -181,6 +198,7 @@ mod tests {
                 ("radio", "bssid") => &[("interface", "w0"), ("mesh_id", "x"), ("channel", "1"), ("mode", "adhoc")],
                 ("radio", _) => &[("interface", "w0"), ("mesh_id", "x"), ("channel", "1")],
                 ("gateway", "mode") => &[],
+                ("gateway", name) if name.starts_with("wan") => &[("mode", "server")],
                 ("gateway", "check") => &[("mode", "server")],
                 ("gateway", name) if name.starts_with("check_") => {
                     &[("mode", "server"), ("check", "ping:192.0.2.1 ping:192.0.2.2")]

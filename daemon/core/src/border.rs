@@ -335,8 +335,28 @@ pub enum Event {
     },
     /// A table is full and turns newcomers away; said at most once a minute per table.
     TableFull(&'static str),
+    /// News of the line to the Internet that this node shares.
+    Line(LineNews),
     /// No hard interface is left; the node is alone.
     NoLink,
+}
+
+/// News of a shared line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineNews {
+    /// It carries so many kbit/s, as far as is known.
+    Rate {
+        /// From the Internet.
+        down: Option<u64>,
+        /// Towards it.
+        up: Option<u64>,
+    },
+    /// Nobody behind it answers: how fast it is cannot be found out.
+    Silent,
+    /// Somebody does again.
+    Answers,
+    /// Somebody else decides what goes out by its interface, with this queueing discipline.
+    Shaper(alloc::string::String),
 }
 
 /// What an echo request brought back.

@@ -61,7 +61,9 @@ pub(crate) mod view;
 pub mod wan;
 pub mod window;
 
-pub use border::{DataPlane, Echo, EchoAnswer, Event, GatewayNews, Input, Meter, MeterEnd, MeterReport, Output};
+pub use border::{
+    DataPlane, Echo, EchoAnswer, Event, GatewayNews, Input, LineNews, Meter, MeterEnd, MeterReport, Output,
+};
 pub use config::{
     Algorithm, Caps, Choice, GatewayConfig, GatewayMode, LinkConfig, LinkId, LinkSpeed, Measure, MeshConfig, Publish,
     Seqnos, Station,

@@ -105,6 +105,17 @@ pub(crate) fn text(e: &EventView, names: &Names) -> String {
             if e.refused == Some(true) { " and was not believed" } else { ", again and again" }
         ),
         what if what.starts_with("gateway_") => gateway(e, &orig, &who(e.orig_before)),
+        "line_rate" => {
+            let offer = super::table::bandwidth(e.bandwidth_down.unwrap_or(0), e.bandwidth_up.unwrap_or(0));
+            format!("the line to the Internet carries {offer}")
+        }
+        "line_silent" => {
+            "nobody behind the line to the Internet answers: how fast it is cannot be found out".to_owned()
+        }
+        "line_answers" => "somebody behind the line to the Internet answers again".to_owned(),
+        "line_shaper" => {
+            format!("somebody else shapes the line to the Internet, with {}", e.why.as_deref().unwrap_or("something"))
+        }
         "no_link" => "no hard interface is left".to_owned(),
         other => other.to_owned(),
     }

@@ -96,7 +96,8 @@ fn text(args: &Args, r: &Response, names: &Names) -> Option<String> {
         }
         Id::Gateways => {
             let is_v = node.algo_name == "BATMAN_V";
-            Some(head("") + &table::gateways(r.gateways.as_deref()?, is_v, names, header))
+            let shared = r.line.as_ref().map_or_else(String::new, table::line);
+            Some(head("") + &table::gateways(r.gateways.as_deref()?, is_v, names, header) + &shared)
         }
         Id::Multicast => {
             let own = if header { table::multicast(r.multicast.as_ref()?) } else { String::new() };

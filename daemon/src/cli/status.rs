@@ -30,6 +30,11 @@ pub fn page(node: &Node, s: &Status, header: bool, now: u64) -> String {
     let _ = writeln!(out, "Neighbors:       {}", s.neighbors);
     let _ = writeln!(out, "Originators:     {}", s.originators);
     let _ = writeln!(out, "Clients:         {} own, {} at other nodes", s.local_clients, s.global_clients);
+    for (i, text) in
+        s.line.iter().flat_map(|l| super::table::line(l).lines().map(str::to_owned).collect::<Vec<_>>()).enumerate()
+    {
+        let _ = writeln!(out, "{:17}{}", if i == 0 { "Internet:" } else { "" }, text.trim_start());
+    }
     let _ = writeln!(out, "Client traffic:  {}", frames(&s.statistics, [("tx", "sent"), ("rx", "received")]));
     let _ = writeln!(out, "For others:      {}", frames(&s.statistics, [("forward", "forwarded")]));
     let _ = writeln!(out, "Routing:         {}", frames(&s.statistics, [("mgmt_tx", "sent"), ("mgmt_rx", "received")]));

@@ -2,8 +2,8 @@
 
 use super::names::Names;
 use crate::control::protocol::{
-    BlaBackbone, BlaClaim, ClientFlags, DatEntry, Gateway, GlobalClient, Interface, LocalClient, Mac, McastFlags,
-    McastOriginator, Multicast, NdEntry, Neighbor, Node, Originator, Statistics,
+    BlaBackbone, BlaClaim, ClientFlags, DatEntry, Gateway, GlobalClient, Interface, LineView, LocalClient, Mac,
+    McastFlags, McastOriginator, Multicast, NdEntry, Neighbor, Node, Originator, Statistics,
 };
 use mesh_core::{Count, Drop};
 use std::fmt::Write;
@@ -113,6 +113,31 @@ pub fn gateways(list: &[Gateway], is_v: bool, names: &Names, header: bool) -> St
             g.router.map_or_else(|| "-".to_owned(), |m| names.show(m.0)),
             g.hard_ifname.as_deref().unwrap_or("-"),
             bandwidth(g.bandwidth_down, g.bandwidth_up),
+        );
+    }
+    out
+}
+
+/// The line to the Internet that this node shares.
+pub fn line(l: &LineView) -> String {
+    let mbit = |kbits: u64| format!("{}.{}", kbits / 1000, kbits % 1000 / 100);
+    let mut out = format!("Shared line {}: guests get what its owner leaves.", l.ifname);
+    if let Some(kind) = &l.qdisc {
+        let _ = write!(out, " Somebody else shapes it too, with {kind}.");
+    }
+    out.push('\n');
+    for (name, way) in [("down", &l.down), ("up", &l.up)] {
+        let carries = way.line_kbits.map_or_else(|| "an unknown rate".to_owned(), |k| format!("{} Mbit/s", mbit(k)));
+        let state = match way.state.as_str() {
+            "blind" => "nobody behind it answers".to_owned(),
+            _ => way.waits_usecs.map_or_else(String::new, |us| format!("packets wait {} ms", us / 1000)),
+        };
+        let _ = writeln!(
+            out,
+            "  {name:4} carries {carries}: owner {}, guests {} of {} Mbit/s; {state}",
+            mbit(way.owner_kbits),
+            mbit(way.guests_kbits),
+            mbit(way.allowed_kbits),
         );
     }
     out

@@ -132,6 +132,8 @@ pub struct Response {
     pub bla_backbones: Option<Vec<BlaBackbone>>,
     /// Who offers Internet.
     pub gateways: Option<Vec<Gateway>>,
+    /// The line to the Internet that this node shares; with [`Ask::Gateways`].
+    pub line: Option<LineView>,
     /// What this node wants of multicast.
     pub multicast: Option<Multicast>,
     /// What other nodes want of multicast; batctl's `mcast_flags_json`.
@@ -196,6 +198,8 @@ pub struct Status {
     pub interfaces: Vec<Interface>,
     /// What happened in the last quarter of an hour that somebody should look at, oldest first.
     pub alarms: Vec<EventView>,
+    /// The line to the Internet that this node shares, missing without one.
+    pub line: Option<LineView>,
     /// Counters.
     pub statistics: Statistics,
 }
@@ -397,6 +401,44 @@ pub struct Gateway {
     pub silent: bool,
     /// The settings do not allow it.
     pub forbidden: bool,
+}
+
+/// The line to the Internet that this node shares: guests get what its owner leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineView {
+    /// Its interface.
+    pub ifname: String,
+    /// From the Internet.
+    pub down: LineWay,
+    /// Towards it.
+    pub up: LineWay,
+    /// Who is asked how long its queues are.
+    pub asked: Vec<Ipv4Addr>,
+    /// Those tell the directions apart.
+    pub split: bool,
+    /// Somebody else decides what goes out by the interface, with this queueing discipline.
+    pub qdisc: Option<String>,
+}
+
+/// One direction of a shared line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineWay {
+    /// What it can carry, missing while that is not known.
+    pub line_kbits: Option<u64>,
+    /// What guests may have now.
+    pub allowed_kbits: u64,
+    /// What they have.
+    pub guests_kbits: u64,
+    /// What the owner has.
+    pub owner_kbits: u64,
+    /// `free`, `full` or, while nobody answers, `blind`.
+    pub state: String,
+    /// How long packets wait in its queue, missing while nobody answers.
+    pub waits_usecs: Option<u32>,
+    /// Guests' frames that wait in this node.
+    pub waiting: usize,
+    /// Guests' frames that this node dropped, as they waited too long or too many did.
+    pub dropped: u64,
 }
 
 /// What a node announces to want of multicast. Keys as in batctl.
@@ -769,9 +811,9 @@ impl Response {
 }
 
 objects! {
-    Response { format, id "?", error, node, status, mesh, interfaces, neighbors, originators, local_clients, global_clients, dat_cache, nd_cache, bla_claims, bla_backbones, gateways, multicast, mcast_flags, statistics, history, translation, echo, throughput, event }
+    Response { format, id "?", error, node, status, mesh, interfaces, neighbors, originators, local_clients, global_clients, dat_cache, nd_cache, bla_claims, bla_backbones, gateways, line, multicast, mcast_flags, statistics, history, translation, echo, throughput, event }
     Node { version, algo_name, mesh_ifname, mesh_address, hard_ifname, hard_address, tt_ttvn }
-    Status { pid, uptime_msecs, rss_bytes, mesh_mtu, algo_auto "?", neighbors, originators, local_clients, global_clients, config, interfaces, alarms "?", statistics }
+    Status { pid, uptime_msecs, rss_bytes, mesh_mtu, algo_auto "?", neighbors, originators, local_clients, global_clients, config, interfaces, alarms "?", line, statistics }
     ConfigView { file, complaints "?", reload }
     Reload { at, changes "?", error }
     MeshView { node "*", aggregated_ogms_enabled, ap_isolation_enabled, bonding_enabled, bridge_loop_avoidance_enabled, distributed_arp_table_enabled, fragmentation_enabled, gw_mode, gw_bandwidth_down, gw_bandwidth_up, gw_sel_class, gw_withdrawn "?", hop_penalty, mcast_flags, mcast_flags_priv, multicast_forceflood_enabled, multicast_fanout, orig_interval, fast_start_enabled }
@@ -780,6 +822,8 @@ objects! {
     Distrusted { orig_address, since_msecs, lost, other_address, other_asked, other_answered, share }
     Originator { hard_ifname, orig_address, best "?", last_seen_msecs, neigh_address, tq, throughput, tt_ttvn, clients, meshwork "?", share }
     Gateway { hard_ifindex, hard_ifname, orig_address, best "?", tq, throughput, router, bandwidth_down, bandwidth_up, last_seen_msecs, silent "?", forbidden "?" }
+    LineView { ifname, down, up, asked, split "?", qdisc }
+    LineWay { line_kbits, allowed_kbits, guests_kbits, owner_kbits, state, waits_usecs, waiting, dropped }
     McastFlags { all_unsnoopables, want_all_ipv4, want_all_ipv6, want_no_rtr_ipv4, want_no_rtr_ipv6, have_mc_ptype_capa, raw }
     McastFlagsPriv { bridged, querier_ipv4_exists, querier_ipv6_exists, querier_ipv4_shadowing, querier_ipv6_shadowing, raw }
     Multicast { mcast_flags, mcast_flags_priv, listeners_unknown "?", multicast_forceflood_enabled, multicast_fanout }

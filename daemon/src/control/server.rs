@@ -165,7 +165,12 @@ impl Desk {
             Ask::Statistics => line.field("statistics", &mut view::statistics(&s)),
             Ask::Interfaces => line.list("interfaces", &mut each(view::interfaces(&s, setup))).await?,
             Ask::Neighbors => line.list("neighbors", &mut each(view::neighbors(&s))).await?,
-            Ask::Gateways => line.list("gateways", &mut each(view::gateways(&s))).await?,
+            Ask::Gateways => {
+                line.list("gateways", &mut each(view::gateways(&s))).await?;
+                if let Some(mut shared) = view::line(&s) {
+                    line.field("line", &mut shared);
+                }
+            }
             Ask::Multicast => {
                 line.field("multicast", &mut view::multicast(&s, setup));
                 line.list("mcast_flags", &mut each(view::mcast_flags(&s))).await?;
@@ -350,6 +355,7 @@ fn link_of(event: &Event) -> Option<LinkId> {
         | Event::Echo(_)
         | Event::Meter(_)
         | Event::Gateway(_)
+        | Event::Line(_)
         | Event::TableFull(_)
         | Event::BackboneNew { .. }
         | Event::BackboneGone { .. }

@@ -2,15 +2,18 @@
 
 use super::protocol::{
     AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, Distrusted, EchoView, EventView, Gateway,
-    GlobalClient, Interface, LocalClient, Mac, McastFlags, McastFlagsPriv, McastOriginator, MeshView, Multicast,
-    NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView, Translation,
+    GlobalClient, Interface, LineView, LineWay, LocalClient, Mac, McastFlags, McastFlagsPriv, McastOriginator,
+    MeshView, Multicast, NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView, Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
+use crate::wan::DirectionView;
 use mesh_core::queue::{Class, QueueCounts};
 use mesh_core::snapshot::{DistrustView, MulticastView, Querier};
 use mesh_core::sorted::SortedMap;
-use mesh_core::{Algorithm, Count, Drop, Duration, EchoAnswer, Event, GatewayMode, GatewayNews, LinkId, MeterReport};
+use mesh_core::{
+    Algorithm, Count, Drop, Duration, EchoAnswer, Event, GatewayMode, GatewayNews, LineNews, LinkId, MeterReport,
+};
 use packet::{MacAddr, Vid};
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -44,6 +47,7 @@ pub fn status(s: &NodeSnapshot, setup: &RunSetup, config: ConfigView) -> Status 
         config,
         interfaces: interfaces(s, setup).collect(),
         alarms: alarms(s),
+        line: line(s),
         statistics: statistics(s),
     }
 }
@@ -524,6 +528,7 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
             "client_contested"
         }
         Event::Gateway(news) => gateway_news(news, &mut view),
+        Event::Line(news) => line_news(news, &mut view),
         Event::NoLink => "no_link",
         Event::Echo(_) | Event::Meter(_) => "other",
     };
@@ -534,6 +539,44 @@ pub fn event(event: &Event, name: impl Fn(LinkId) -> Option<String>) -> EventVie
 /// From the wire's units of 100 kbit/s.
 pub(crate) fn kbits(throughput: u32) -> u64 {
     u64::from(throughput) * 100
+}
+
+fn line_news(news: &LineNews, view: &mut EventView) -> &'static str {
+    let units = |kbit: Option<u64>| kbit.map(|k| u32::try_from(k / 100).unwrap_or(u32::MAX));
+    match news {
+        LineNews::Rate { down, up } => {
+            (view.bandwidth_down, view.bandwidth_up) = (units(*down), units(*up));
+            "line_rate"
+        }
+        LineNews::Silent => "line_silent",
+        LineNews::Answers => "line_answers",
+        LineNews::Shaper(kind) => {
+            view.why = Some(kind.clone());
+            "line_shaper"
+        }
+    }
+}
+
+/// The shared line to the Internet.
+pub fn line(s: &NodeSnapshot) -> Option<LineView> {
+    let way = |d: &DirectionView| LineWay {
+        line_kbits: d.line,
+        allowed_kbits: d.allowed,
+        guests_kbits: d.guests,
+        owner_kbits: d.owner,
+        state: d.state.to_owned(),
+        waits_usecs: d.waits,
+        waiting: d.waiting,
+        dropped: d.dropped,
+    };
+    s.line.as_ref().map(|l| LineView {
+        ifname: l.interface.clone(),
+        down: way(&l.down),
+        up: way(&l.up),
+        asked: l.hosts.clone(),
+        split: l.split,
+        qdisc: l.qdisc.clone(),
+    })
 }
 
 fn gateway_news(news: &GatewayNews, view: &mut EventView) -> &'static str {

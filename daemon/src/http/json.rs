@@ -115,6 +115,9 @@ pub(super) fn clients(v: &View<'_>) -> Made {
 pub(super) fn gateways(v: &View<'_>) -> Made {
     let mut json = Json::answer(v);
     json.list("gateways", view::gateways(v.s));
+    if let Some(mut line) = view::line(v.s) {
+        json.field("line", &mut line);
+    }
     Ok(json.close())
 }
 

@@ -2,7 +2,7 @@
 //! interface and the mesh.
 
 use crate::io::pool::Pool;
-use mesh_core::wan::gate::Gate;
+use mesh_core::wan::gate::{Gate, KEPT_DOWN, KEPT_UP};
 use mesh_core::wan::reach::{Guest, Reach};
 use mesh_core::{Frame, Instant};
 
@@ -21,13 +21,13 @@ pub struct Gates {
 impl Gates {
     /// Open ones that nothing goes through yet; `seed` is any unpredictable number.
     pub fn new(seed: u64) -> Self {
-        let (down, up) = (Gate::new(seed), Gate::new(seed.rotate_left(17)));
+        let (down, up) = (Gate::new(seed, KEPT_DOWN), Gate::new(seed.rotate_left(17), KEPT_UP));
         Self { down, up, reach: Reach::default(), used: false }
     }
 
     /// A frame on its way to the host; handed back where it need not wait.
     #[inline]
-    pub(super) fn to_host(&mut self, frame: Frame, pool: &mut Pool, now: Instant) -> Option<Frame> {
+    pub(super) fn push_up(&mut self, frame: Frame, pool: &mut Pool, now: Instant) -> Option<Frame> {
         match self.reach.up(frame.bytes()) {
             Some(guest) => {
                 self.used = true;
@@ -39,7 +39,7 @@ impl Gates {
 
     /// A frame on its way into the mesh; handed back where it need not wait.
     #[inline]
-    pub(super) fn from_host(&mut self, frame: Frame, pool: &mut Pool, now: Instant) -> Option<Frame> {
+    pub(super) fn push_down(&mut self, frame: Frame, pool: &mut Pool, now: Instant) -> Option<Frame> {
         match self.reach.down(frame.bytes()) {
             Some(guest) => {
                 self.used = true;

@@ -4,6 +4,7 @@ pub mod checksum;
 pub mod counters;
 pub mod drain;
 pub mod filter;
+pub mod gates;
 pub mod outlet;
 pub mod packet_port;
 pub mod plane;

@@ -1,6 +1,7 @@
 //! The portable data plane: packet sockets and a TAP device around the core's hot path.
 
 use crate::io::counters::{IoCounters, PortCounters};
+use crate::io::gates::Gates;
 use crate::io::outlet::Outlet;
 use crate::io::port::{BATCH, Gear, Port};
 use crate::io::tally::Tally;
@@ -32,6 +33,8 @@ struct Io {
     now: Instant,
     links: Vec<Option<Outlet>>,
     tap: Option<Tap>,
+    /// Where guests wait for the Internet behind this machine.
+    gates: Option<Box<Gates>>,
     to_host: Vec<Frame>,
     gear: Gear,
     punted: Vec<Input>,
@@ -54,6 +57,7 @@ impl PortablePlane {
                 now: Instant::ZERO,
                 links: std::iter::repeat_with(|| None).take(MAX_LINKS).collect(),
                 tap: None,
+                gates: None,
                 to_host: Vec::new(),
                 gear: Gear::new(frame_len),
                 punted: Vec::new(),
@@ -69,6 +73,39 @@ impl PortablePlane {
     /// Takes the mesh interface in.
     pub fn set_tap(&mut self, tap: Tap) {
         self.io.tap = Some(tap);
+    }
+
+    /// Lets guests wait for the Internet behind this machine, or not; those that wait pass then.
+    pub fn set_gates(&mut self, on: bool) {
+        self.seed = next_seed(self.seed);
+        if on {
+            self.io.gates.get_or_insert_with(|| Box::new(Gates::new(self.seed)));
+        } else if let Some(gates) = &mut self.io.gates {
+            gates.down.set_rate(None, self.io.now);
+            gates.up.set_rate(None, self.io.now);
+            self.pass_gates();
+            self.io.gates = None;
+        }
+    }
+
+    /// Where guests wait; `None` while they need not.
+    pub fn gates(&mut self) -> Option<&mut Gates> {
+        self.io.gates.as_deref_mut()
+    }
+
+    /// When one of them has its turn.
+    pub fn gates_next(&self) -> Instant {
+        self.io.gates.as_ref().map_or(Instant::FAR_FUTURE, |g| g.next())
+    }
+
+    /// Lets those pass whose turn it is.
+    fn pass_gates(&mut self) {
+        let Self { plane, io, .. } = self;
+        let now = io.now;
+        while let Some(frame) = io.gates.as_mut().and_then(|g| g.down.pop(now, |old| io.gear.pool.put(old))) {
+            plane.host_rx(frame, false, now, io);
+        }
+        io.flush(plane.fib());
     }
 
     /// Frames wait in order of class where an interface does not take all, or as they come.
@@ -145,11 +182,15 @@ impl PortablePlane {
         if let Some(tap) = &mut io.tap {
             tap.recv(&mut io.gear, inbox);
             busy |= !inbox.is_empty();
-            for frame in inbox.drain(..) {
+            for mut frame in inbox.drain(..) {
+                if let Some(gates) = &mut io.gates {
+                    let Some(passes) = gates.push_down(frame, &mut io.gear.pool, now) else { continue };
+                    frame = passes;
+                }
                 plane.host_rx(frame, false, now, io);
             }
         }
-        io.flush(plane.fib());
+        self.pass_gates();
         busy
     }
 
@@ -244,7 +285,11 @@ impl PlaneSink for Io {
     }
 
     #[inline]
-    fn host_tx(&mut self, frame: Frame) {
+    fn host_tx(&mut self, mut frame: Frame) {
+        if let Some(gates) = &mut self.gates {
+            let Some(passes) = gates.push_up(frame, &mut self.gear.pool, self.now) else { return };
+            frame = passes;
+        }
         self.to_host.push(frame);
         if self.to_host.len() >= BATCH {
             self.flush_host();
@@ -279,6 +324,11 @@ impl Io {
     }
 
     fn flush(&mut self, fib: &Fib) {
+        if let Some(gates) = &mut self.gates {
+            while let Some(frame) = gates.up.pop(self.now, |old| self.gear.pool.put(old)) {
+                self.to_host.push(frame);
+            }
+        }
         self.flush_host();
         for link in self.links.iter_mut().flatten() {
             link.flush(fib, &mut self.gear, self.now);

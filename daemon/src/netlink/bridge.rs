@@ -76,6 +76,26 @@ impl RouteSocket {
     }
 }
 
+impl RouteSocket {
+    /// Kind of the queueing discipline that decides what leaves an interface; `None` without one.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn root_qdisc(&mut self, ifindex: u32) -> io::Result<Option<String>> {
+        let mut kind = None;
+        let mut header = [0; TCMSG_LEN];
+        header[4..8].copy_from_slice(&ifindex.to_ne_bytes());
+        self.exchange(Message::new(RTM_GETQDISC, DUMP).raw(&header), |_, body| {
+            // All interfaces are listed by old kernels.
+            if u32_at(body, 4) == Some(ifindex) && u32_at(body, 12) == Some(TC_H_ROOT) {
+                let name = attrs(body.get(TCMSG_LEN..).unwrap_or_default()).find(|a| a.0 == TCA_KIND);
+                kind = name.map(|(_, text)| String::from_utf8_lossy(text).trim_end_matches('\0').to_owned());
+            }
+        })?;
+        Ok(kind)
+    }
+}
+
 /// Port and address of an entry of a bridge's forwarding table: a `struct ndmsg`, then attributes.
 /// `None` for addresses of the bridge itself, and of groups.
 fn station(body: &[u8]) -> Option<(u32, MacAddr)> {
@@ -173,6 +193,10 @@ const PF_BRIDGE: u8 = 7;
 // linux/rtnetlink.h, linux/netlink.h
 const RTM_GETLINK: u16 = 18;
 const RTM_GETNEIGH: u16 = 30;
+const RTM_GETQDISC: u16 = 38;
+const TCMSG_LEN: usize = 20; // struct tcmsg
+const TC_H_ROOT: u32 = u32::MAX;
+const TCA_KIND: u16 = 1;
 const RTM_GETMDB: u16 = 86;
 const ACK: u16 = 0x4;
 const DUMP: u16 = 0x300;

@@ -7,7 +7,7 @@
 //! interface) and starts no program.
 
 mod probe;
-mod route;
+pub(crate) mod route;
 
 use config::Target;
 use std::net::IpAddr;

@@ -2,6 +2,7 @@
 //! does not lead into the mesh. Read from `/proc/net`, which everybody may, as often as it is
 //! asked for: routes come and go.
 
+use mesh_core::wan::reach::{MOST_NEAR, Network};
 use std::fs;
 use std::path::Path;
 
@@ -12,12 +13,39 @@ const REJECT: u32 = 0x200;
 const DEPTH: u8 = 8;
 
 /// Name of the interface; `None` without a default route past `mesh`.
-pub(super) fn default_interface(ipv6: bool, mesh: &str) -> Option<String> {
+pub(crate) fn default_interface(ipv6: bool, mesh: &str) -> Option<String> {
     type Parse = fn(&str) -> Option<(u32, &str)>;
     let (file, parse): (_, Parse) =
         if ipv6 { ("/proc/net/ipv6_route", ipv6_default) } else { ("/proc/net/route", ipv4_default) };
     let text = fs::read_to_string(file).ok()?;
     best(&text, parse, |name| stands_on(Path::new("/sys/class/net"), name, mesh, DEPTH))
+}
+
+/// Networks that are reached by other interfaces than `wan`.
+pub(crate) fn near(wan: &str) -> Vec<Network> {
+    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    let (v4, v6) = (read("/proc/net/route"), read("/proc/net/ipv6_route"));
+    let near = v4.lines().filter_map(|l| ipv4_network(l, wan)).chain(v6.lines().filter_map(|l| ipv6_network(l, wan)));
+    near.take(MOST_NEAR).collect()
+}
+
+/// The network of a line of `/proc/net/route` that is not the default and not by `wan`.
+fn ipv4_network(line: &str, wan: &str) -> Option<Network> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let (&[name, destination, _, flags, ..], mask) = (fields.as_slice(), fields.get(7)?) else { return None };
+    // The kernel writes them as numbers, in its own byte order.
+    let number = |hex: &str| u32::from_str_radix(hex, 16).ok().map(|n| u32::from_be_bytes(n.to_ne_bytes()));
+    let (flags, mask) = (u32::from_str_radix(flags, 16).ok()?, number(mask)?);
+    let used = flags & (UP | REJECT) == UP && name != wan && mask != 0;
+    used.then(|| number(destination).map(|n| Network::v4(n, mask.leading_ones() as u8)))?
+}
+
+/// The same of a line of `/proc/net/ipv6_route`, which has routes to own addresses too.
+fn ipv6_network(line: &str, wan: &str) -> Option<Network> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let &[destination, bits, _, _, _, _, _, _, _flags, name] = fields.as_slice() else { return None };
+    let (address, bits) = (u128::from_str_radix(destination, 16).ok()?, u8::from_str_radix(bits, 16).ok()?);
+    (name != wan && bits != 0).then(|| Network::new(address, bits))
 }
 
 fn best(text: &str, parse: fn(&str) -> Option<(u32, &str)>, is_mesh: impl Fn(&str) -> bool) -> Option<String> {
@@ -81,6 +109,19 @@ mod tests {
         );
         assert_eq!(best(&v6, ipv6_default, |_| false).as_deref(), Some("wan0"));
         assert_eq!(best(&v6, ipv6_default, |n| n == "wan0"), None);
+    }
+
+    #[test]
+    fn networks_beside_the_line() {
+        let hex = |a: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(a));
+        let line = |name, net, mask| format!("{name}\t{}\t00000000\t0001\t0\t0\t0\t{}\t0\t0\t0", hex(net), hex(mask));
+        let lan = line("br-lan", [192, 168, 1, 0], [255, 255, 255, 0]);
+        assert_eq!(ipv4_network(&lan, "wan"), Some(Network::v4(0xc0a8_0100, 24)));
+        assert_eq!(ipv4_network(&lan, "br-lan"), None);
+        assert_eq!(ipv4_network(&line("mesh0", [0; 4], [0; 4]), "wan"), None, "a default route is not near");
+        let v6 = "fd000000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 \
+                  00000100 00000001 00000000 00000001     lan0";
+        assert_eq!(ipv6_network(v6, "wan"), Some(Network::new(0xfd << 120, 64)));
     }
 
     #[test]

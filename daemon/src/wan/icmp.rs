@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(skew(86_399_999, 12, 13, 11), Some(15_000), "over midnight");
         assert_eq!(skew(1000, 1 << 31, 1 << 31, 1012), None, "not a time of the day");
         // A clock that is wrong by an hour and a half: only changes count, and they are small.
-        let wrong = |late| skew(1000, 5_401_013 + late, 5_401_014 + late, 1012 + late).unwrap();
-        assert_eq!(wrong(20) - wrong(0), 20_000);
+        let wrong = |late: u32| skew(1000, 5_401_013 + late, 5_401_014 + late, 1012).unwrap();
+        assert_eq!(wrong(20) - wrong(0), 40_000);
     }
 }

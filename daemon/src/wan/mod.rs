@@ -14,7 +14,7 @@ use hosts::{Host, Search};
 use icmp::{Icmp, What};
 use mesh_core::wan::line::{Line, State};
 use mesh_core::wan::{Control, TICK};
-use mesh_core::{Duration, Instant};
+use mesh_core::{Duration, Instant, LineNews};
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt as _;
@@ -34,6 +34,12 @@ const SEARCH_AGAIN: Duration = Duration::from_secs(30);
 const DEAF: Duration = Duration::from_secs(5);
 /// A rate that changed by less is not told again: one part in so many.
 const NEWS_PART: u64 = 4;
+/// A rate is told once it has changed by no more than one part in so many ...
+const STEADY_PART: u64 = 8;
+/// ... for so long.
+const STEADY: Duration = Duration::from_secs(2);
+/// Whether somebody answers is said when they had so long to.
+const ANSWERS_AFTER: Duration = Duration::from_secs(3);
 
 /// How the line is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,17 +92,6 @@ pub struct WanView {
     pub qdisc: Option<String>,
 }
 
-/// What happened, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WanNews {
-    /// The line carries so many kbit/s.
-    Rate { down: Option<u64>, up: Option<u64> },
-    /// Nobody behind the line answers, or somebody does again.
-    Answers(bool),
-    /// Somebody else shapes what goes out by the interface.
-    Shaper(String),
-}
-
 /// The counters of an interface.
 struct Counter {
     rx: File,
@@ -144,11 +139,14 @@ pub struct Wan {
     open: Option<Open>,
     look_at: Instant,
     tick_at: Instant,
-    /// When guests were seen last.
+    /// When guests were seen last, and since when they are.
     used: Instant,
+    woken: Instant,
+    /// The rates that were told, and those since when no others were seen.
     told: (u64, u64),
+    steady: ((u64, u64), Instant),
     answers: Option<bool>,
-    news: Vec<WanNews>,
+    news: Vec<LineNews>,
 }
 
 impl Wan {
@@ -162,7 +160,9 @@ impl Wan {
             look_at: Instant::ZERO,
             tick_at: Instant::ZERO,
             used: Instant::ZERO,
+            woken: Instant::ZERO,
             told: (0, 0),
+            steady: ((0, 0), Instant::ZERO),
             answers: None,
             news: Vec::new(),
         }
@@ -193,7 +193,7 @@ impl Wan {
     /// Guests send something: what was put off is done now.
     pub fn wake(&mut self, now: Instant) {
         if now.since(self.used) > IDLE {
-            self.tick_at = now;
+            (self.tick_at, self.woken) = (now, now);
             if let Some(open) = &mut self.open {
                 open.next_ask = now;
             }
@@ -234,7 +234,7 @@ impl Wan {
     }
 
     /// News since the last call.
-    pub fn take_news(&mut self) -> Vec<WanNews> {
+    pub fn take_news(&mut self) -> Vec<LineNews> {
         std::mem::take(&mut self.news)
     }
 
@@ -300,7 +300,7 @@ impl Wan {
         let qdisc = watcher.requests().root_qdisc(index).ok().flatten().filter(|kind| shapes(kind));
         if let Some(open) = self.open.as_mut().filter(|o| o.qdisc != qdisc) {
             if let Some(kind) = &qdisc {
-                self.news.push(WanNews::Shaper(kind.clone()));
+                self.news.push(LineNews::Shaper(kind.clone()));
             }
             open.qdisc = qdisc;
         }
@@ -308,19 +308,25 @@ impl Wan {
 
     /// Tells what changed, but not each step.
     fn tell(&mut self, active: bool, now: Instant) {
-        let told = (self.control.down.rate(), self.control.up.rate());
-        let differs = |old: u64, new: Option<u64>| new.is_some_and(|new| new.abs_diff(old) * NEWS_PART > old.max(1));
+        let rates = (self.control.down.rate(), self.control.up.rate());
+        let here = (rates.0.unwrap_or(0), rates.1.unwrap_or(0));
+        let differs = |old: u64, new: u64, part: u64| new.abs_diff(old) * part > old;
         // While it is being searched for it changes all the time.
-        let settled = self.control.down.settled(now) && self.control.up.settled(now);
-        if settled && (differs(self.told.0, told.0) || differs(self.told.1, told.1)) {
-            self.told = (told.0.unwrap_or(0), told.1.unwrap_or(0));
-            self.news.push(WanNews::Rate { down: told.0.map(kbit), up: told.1.map(kbit) });
+        let (seen, since) = self.steady;
+        if differs(seen.0, here.0, STEADY_PART) || differs(seen.1, here.1, STEADY_PART) {
+            self.steady = (here, now);
+        } else if now.since(since) >= STEADY
+            && (differs(self.told.0, here.0, NEWS_PART) || differs(self.told.1, here.1, NEWS_PART))
+        {
+            self.told = here;
+            self.news.push(LineNews::Rate { down: rates.0.map(kbit), up: rates.1.map(kbit) });
         }
         let blind = self.control.down.state() == State::Blind;
-        if active && self.open.as_ref().is_some_and(|o| o.search.is_none()) && self.answers != Some(!blind) {
+        let asked = active && now.since(self.woken) > ANSWERS_AFTER;
+        if asked && self.open.as_ref().is_some_and(|o| o.search.is_none()) && self.answers != Some(!blind) {
             // From the start that somebody answers is as it should be.
             if blind || self.answers.is_some() {
-                self.news.push(WanNews::Answers(!blind));
+                self.news.push(if blind { LineNews::Silent } else { LineNews::Answers });
             }
             self.answers = Some(!blind);
         }

@@ -91,7 +91,8 @@ pub struct Delay {
 impl Delay {
     /// Begins anew with so many hosts.
     pub fn begin(&mut self, hosts: usize) {
-        *self = Self { hosts: alloc::vec![Host::default(); hosts.min(MOST_HOSTS)], count: self.count, ..Self::default() };
+        *self =
+            Self { hosts: alloc::vec![Host::default(); hosts.min(MOST_HOSTS)], count: self.count, ..Self::default() };
     }
 
     /// A question went out.
@@ -120,7 +121,8 @@ impl Delay {
         let round = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).clamp(1, 60_000_000);
         let host = self.hosts.get_mut(asked.host)?;
         host.heard = now;
-        (host.least, host.most) = if host.answers == 0 { (round, round) } else { (host.least.min(round), host.most.max(round)) };
+        (host.least, host.most) =
+            if host.answers == 0 { (round, round) } else { (host.least.min(round), host.most.max(round)) };
         host.answers += 1;
         if host.base == 0 || round < host.base {
             host.base = round;
@@ -165,7 +167,11 @@ impl Delay {
         match (last, still) {
             (Some(q), Some(still)) if still > q.both => {
                 // Where the rest waits is not known; it is where it waited before, if it did.
-                let up = if q.both > 0 { u64::from(still) * u64::from(q.up) / u64::from(q.both) } else { u64::from(still) / 2 };
+                let up = if q.both > 0 {
+                    u64::from(still) * u64::from(q.up) / u64::from(q.both)
+                } else {
+                    u64::from(still) / 2
+                };
                 let up = u32::try_from(up).unwrap_or(still).min(still);
                 Some(Queues { both: still, up, down: still - up, split: q.split && q.both > NEAR })
             }

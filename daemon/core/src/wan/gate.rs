@@ -10,8 +10,11 @@ use crate::time::{Duration, Instant};
 
 /// Most frames that wait.
 const MOST: usize = 600;
-/// What was not used of the rate is kept for so long: a timer is late by some of it.
-const KEPT_US: u64 = 4_000;
+/// What was not used of the rate is kept for so long, in microseconds: a timer is late by some of it, and TCP comes in
+/// bursts. What goes towards the line is a queue there.
+pub const KEPT_UP: u64 = 8_000;
+/// What comes from the line is none there.
+pub const KEPT_DOWN: u64 = 20_000;
 /// But at least two full frames.
 const KEPT_LEAST: u64 = 2 * 1514;
 
@@ -21,6 +24,7 @@ pub struct Gate {
     queue: Queue,
     /// Bytes a second; `None`: everything passes.
     rate: Option<u64>,
+    kept: u64,
     /// Millionths of bytes that may pass now; negative after a frame that was longer.
     left: i64,
     at: Instant,
@@ -30,9 +34,18 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// An open one; `seed` is any unpredictable number.
-    pub fn new(seed: u64) -> Self {
-        Self { queue: Queue::new(seed, MOST), rate: None, left: 0, at: Instant::ZERO, came: 0, gone: 0, waited: false }
+    /// An open one; `seed` is any unpredictable number, `kept` [`KEPT_UP`] or [`KEPT_DOWN`].
+    pub fn new(seed: u64, kept: u64) -> Self {
+        Self {
+            queue: Queue::new(seed, MOST),
+            rate: None,
+            kept,
+            left: 0,
+            at: Instant::ZERO,
+            came: 0,
+            gone: 0,
+            waited: false,
+        }
     }
 
     /// Sets the rate, in bytes a second.
@@ -48,7 +61,14 @@ impl Gate {
 
     /// Takes a frame of guest `who` in, whose flow is `flow`; handed back where it need not wait. Those dropped
     /// to make room go to `recycle`.
-    pub fn push(&mut self, frame: Frame, who: u64, flow: u64, now: Instant, recycle: impl FnMut(Frame)) -> Option<Frame> {
+    pub fn push(
+        &mut self,
+        frame: Frame,
+        who: u64,
+        flow: u64,
+        now: Instant,
+        recycle: impl FnMut(Frame),
+    ) -> Option<Frame> {
         self.came += frame.len() as u64;
         if self.queue.is_empty() {
             self.earn(now);
@@ -136,7 +156,7 @@ impl Gate {
             self.left = 0;
             return;
         };
-        let most = (rate * KEPT_US).max(KEPT_LEAST * 1_000_000);
+        let most = rate.saturating_mul(self.kept).max(KEPT_LEAST * 1_000_000);
         let earned = i64::try_from(rate.saturating_mul(us)).unwrap_or(i64::MAX);
         self.left = self.left.saturating_add(earned).min(i64::try_from(most).unwrap_or(i64::MAX));
     }

@@ -189,8 +189,8 @@ impl Line {
                 self.looks.pop_front();
             }
             // Counters of an interface that went and came begin at zero.
-            let all = passed.all.checked_sub(before.all).unwrap_or(0);
-            let guests = passed.guests.checked_sub(before.guests).unwrap_or(0);
+            let all = passed.all.saturating_sub(before.all);
+            let guests = passed.guests.saturating_sub(before.guests);
             self.looks.push_back(Look { us, all, guests, waited: passed.waited, queue: None });
         }
     }
@@ -202,6 +202,8 @@ impl Line {
         }
         let Some(queue) = queue else {
             self.enter(State::Blind, now);
+            // It carries at least what it carried for a second.
+            self.rate = self.rate.max(self.over(SPAN * 5).0);
             self.allow(HEAD, now);
             return;
         };
@@ -219,13 +221,15 @@ impl Line {
         }
         self.trial = None;
         self.next_trial = TRIAL_AFTER;
-        let (all, _, waited) = self.over(SPAN * 2);
+        let (all, ..) = self.over(SPAN * 2);
         // More passes than was thought to be possible, and nothing waits.
         if all > self.rate && self.calm(SPAN * 2) {
             self.rate = all;
         }
         let us = self.looks.back().map_or(0, |l| l.us).min(200_000);
-        let used = self.over(SPAN).0 * 1000 >= self.rate * 800;
+        // TCP does not want more at every moment that it wants more.
+        let (much, _, waited) = self.over(SPAN * 5);
+        let used = much.max(all) * 1000 >= self.rate * 750;
         if waited && used && queue < self.target() / 2 {
             let speed = if !self.measured {
                 Some(GROW_NEW)

@@ -65,7 +65,8 @@ impl Control {
             // Only the way there and back is known: it waits where most is going on.
             let (load_down, load_up) = (self.down.load(), self.up.load());
             let most = load_down.max(load_up);
-            let here = |load: u64| Some(if load == most || (load >= 500 && load * 10 >= most * 7) { queue.both } else { 0 });
+            let here =
+                |load: u64| Some(if load == most || (load >= 500 && load * 10 >= most * 7) { queue.both } else { 0 });
             (q_down, q_up) = (here(load_down), here(load_up));
         }
         self.down.decide(q_down, now);

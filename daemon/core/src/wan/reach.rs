@@ -3,9 +3,9 @@
 //! What is sent to an address of this machine's own interfaces and is for an address that is not near, it
 //! hands on. Near are networks that it reaches by another interface than that towards the Internet.
 
+use alloc::vec::Vec;
 use packet::MacAddr;
 use packet::eth::{ClientFrame, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
-use alloc::vec::Vec;
 
 /// Most networks that are told apart.
 pub const MOST_NEAR: usize = 128;

@@ -1,7 +1,7 @@
 //! A model of a line with a queue at each end, TCP flows that fill it, and the real gates and control.
 
 use super::delay::MOST_HOSTS;
-use super::gate::Gate;
+use super::gate::{Gate, KEPT_DOWN, KEPT_UP};
 use super::line::State;
 use super::{Control, TICK};
 use crate::frame::Frame;
@@ -171,7 +171,7 @@ impl World {
             rtt: 20,
             flows,
             events: core::iter::repeat_with(VecDeque::new).take(RING).collect(),
-            gates: shaped.then(|| [Gate::new(1), Gate::new(2)]),
+            gates: shaped.then(|| [Gate::new(1, KEPT_DOWN), Gate::new(2, KEPT_UP)]),
             control,
             one_way: true,
             number: 0,
@@ -218,7 +218,8 @@ impl World {
         b[2..10].copy_from_slice(&p.sent.to_be_bytes());
         let mut lost = Vec::new();
         let who = p.flow as u64 % 4;
-        let passed = gates[side].push(frame, who, p.flow as u64 * 2 + u64::from(p.what == What::Ack), now, |f| lost.push(packet(&f)));
+        let passed = gates[side]
+            .push(frame, who, p.flow as u64 * 2 + u64::from(p.what == What::Ack), now, |f| lost.push(packet(&f)));
         for p in lost {
             self.at(self.rtt, Event::Lost(p));
         }
@@ -255,7 +256,11 @@ impl World {
                     }
                 }
                 Event::EnterUp(p) => {
-                    if self.flows[p.flow].guest && self.gates.is_some() { self.through_gate(1, p) } else { self.go_up(p) }
+                    if self.flows[p.flow].guest && self.gates.is_some() {
+                        self.through_gate(1, p)
+                    } else {
+                        self.go_up(p)
+                    }
                 }
                 Event::Arrive(p, down) => match p.what {
                     What::Data => {
@@ -305,7 +310,9 @@ impl World {
                     Kind::Steady(mbit) => {
                         if flow.owed <= 0.0 {
                             flow.owed += mbit * MBIT;
-                            if flow.owed <= 0.0 { break; }
+                            if flow.owed <= 0.0 {
+                                break;
+                            }
                         }
                         flow.owed -= FRAME as f64;
                     }
@@ -379,10 +386,20 @@ impl World {
                 let (d, u) = (&c.down, &c.up);
                 eprintln!(
                     "{:6} q {:?} real {:.0}/{:.0} ms | down {} rate {:.1} allowed {:.1} all {:.1} guests {:.1} | up {} rate {:.1} allowed {:.1} all {:.1} guests {:.1}",
-                    now, q.map(|q| (q.both / 1000, q.down / 1000, q.up / 1000)),
-                    self.pipes[0].bytes as f64 / self.pipes[0].rate, self.pipes[1].bytes as f64 / self.pipes[1].rate,
-                    d.state().name(), mb(d.rate().unwrap_or(0)), mb(d.allowed()), mb(d.passing().0), mb(d.passing().1),
-                    u.state().name(), mb(u.rate().unwrap_or(0)), mb(u.allowed()), mb(u.passing().0), mb(u.passing().1),
+                    now,
+                    q.map(|q| (q.both / 1000, q.down / 1000, q.up / 1000)),
+                    self.pipes[0].bytes as f64 / self.pipes[0].rate,
+                    self.pipes[1].bytes as f64 / self.pipes[1].rate,
+                    d.state().name(),
+                    mb(d.rate().unwrap_or(0)),
+                    mb(d.allowed()),
+                    mb(d.passing().0),
+                    mb(d.passing().1),
+                    u.state().name(),
+                    mb(u.rate().unwrap_or(0)),
+                    mb(u.allowed()),
+                    mb(u.passing().0),
+                    mb(u.passing().1),
                 );
             }
         }
@@ -397,7 +414,9 @@ impl World {
     /// Mbit/s of some flows over a time.
     fn rate(&self, guest: bool, down: bool, from: u64, until: u64) -> f64 {
         let all = self.flows.iter().filter(|f| f.guest == guest && f.down == down);
-        let bytes: f64 = all.map(|f| f.got.iter().skip((from / 100) as usize).take(((until - from) / 100) as usize).sum::<f64>()).sum();
+        let bytes: f64 = all
+            .map(|f| f.got.iter().skip((from / 100) as usize).take(((until - from) / 100) as usize).sum::<f64>())
+            .sum();
         bytes / (until - from) as f64 / MBIT
     }
 }
@@ -467,7 +486,8 @@ fn shares(name: &str, one_way: bool, down: bool, owner: Option<Kind>) -> Vec<[f6
 
 fn each_way(name: &str, owner: impl Fn(f64) -> Option<Kind>, check: impl Fn([f64; 2]) -> bool) {
     let ways = [(true, true), (true, false), (false, true), (false, false)];
-    let all: Vec<_> = ways.map(|(one_way, down)| shares(name, one_way, down, owner(if down { 1.0 } else { 0.2 }))).into();
+    let all: Vec<_> =
+        ways.map(|(one_way, down)| shares(name, one_way, down, owner(if down { 1.0 } else { 0.2 }))).into();
     assert!(all.iter().flatten().all(|s| check(*s)), "{all:?}");
 }
 
