@@ -67,6 +67,7 @@ pub fn setup() -> RunSetup {
         history_file: None,
         user: None,
         uplink: None,
+        wan: None,
     }
 }
 
@@ -205,7 +206,25 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         links: vec![("wlan0".into(), PortCounters { rx_frames: 12, ..PortCounters::default() })],
         ..IoCounters::default()
     };
+    let way = |state| meshwork::wan::DirectionView {
+        line: Some(48_000),
+        allowed: 20_000,
+        guests: 19_000,
+        owner: 25_000,
+        state,
+        waits: Some(4_000),
+        waiting: 3,
+        dropped: 7,
+    };
     NodeSnapshot {
+        line: Some(meshwork::wan::WanView {
+            interface: "wan".into(),
+            down: way("free"),
+            up: way("full"),
+            hosts: vec![std::net::Ipv4Addr::new(192, 0, 2, 1)],
+            split: true,
+            qdisc: Some("cake".into()),
+        }),
         mesh_name: "mesh0".into(),
         host_mtu: 1500,
         mesh,

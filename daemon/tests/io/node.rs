@@ -31,6 +31,7 @@ fn setup(links: &[&str]) -> RunSetup {
         history_file: None,
         user: None,
         uplink: None,
+        wan: None,
     }
 }
 
