@@ -153,7 +153,7 @@ impl Top {
 
     fn draw(&self, frame: &mut Frame<'_>) {
         let Some(seen) = &self.seen else { return };
-        let neighbors = u16::try_from(seen.neighbors.len()).unwrap_or(u16::MAX).clamp(1, frame.area().height / 3);
+        let neighbors = u16::try_from(seen.neighbors.len()).unwrap_or(u16::MAX).min(frame.area().height / 3).max(1);
         let [head, traffic, near, ways, foot] = Layout::vertical([
             Constraint::Length(2),
             Constraint::Length(6),
