@@ -163,11 +163,12 @@ mod tests {
     use config::uci::{Files, load};
 
     /// The options that others than the main loop read: the file's own table, log and sockets.
-    const ELSEWHERE: [&str; 7] = [
+    const ELSEWHERE: [&str; 8] = [
         "meshwork.http.listen",
         "meshwork.http.port",
         "meshwork.http.hosts",
         "meshwork.http.token_file",
+        "meshwork.http.respondd",
         "meshwork.control.socket",
         "meshwork.control.group",
         "meshwork.log.level",

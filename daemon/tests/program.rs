@@ -181,6 +181,9 @@ Hard interfaces: wlan0: active 02:00:00:00:00:01 mtu 1532 hop-penalty 5 wifi pri
 Neighbors:       1
 Originators:     1
 Clients:         2 own, 1 at other nodes
+Internet:        Shared line wan: guests get what its owner leaves. Somebody else shapes it too, with cake.
+                 down carries 48.0 Mbit/s: owner 25.0, guests 19.0 of 20.0 Mbit/s; packets wait 4 ms
+                 up   carries 48.0 Mbit/s: owner 25.0, guests 19.0 of 20.0 Mbit/s; packets wait 4 ms
 Client traffic:  8 frames (0 bytes) sent, 0 frames (0 bytes) received
 For others:      0 frames (0 bytes) forwarded
 Routing:         0 frames (0 bytes) sent, 0 frames (0 bytes) received
