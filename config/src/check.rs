@@ -6,6 +6,7 @@ use crate::checked::{
 };
 use crate::error::{Place, Problem};
 use crate::gateway::{self, Gateway, MAX_ALLOWED, MAX_TARGETS, Target};
+use crate::giving::{self, Give, Hours};
 use crate::http::{self, Http, Listen};
 use crate::radio::{self, Radio, RadioMode};
 use crate::raw::{Setting, Spanned, Table};
@@ -235,6 +236,7 @@ impl<'a> Checker<'a> {
 
     fn share(&mut self, file: &Table) -> Share {
         let mut s = self.section("share", file);
+        let hours = "a list of at most 16 ranges like \"22:00-06:00\"";
         let names = "a list of at most 16 network interfaces, like [\"phy0-ap1\"]";
         Share {
             queue: s.flag("queue").unwrap_or(true),
@@ -243,6 +245,18 @@ impl<'a> Checker<'a> {
                     words(v).filter(|l| l.len() <= 16 && l.iter().all(|n| check_interface(n).is_ok()))
                 })
                 .unwrap_or_default(),
+            give: s
+                .read("give", "\"all\", \"off\" or a share like \"80%\"", |v| word(v)?.parse().ok())
+                .unwrap_or(Give::All),
+            give_hours: s
+                .read("give_hours", hours, |v| {
+                    let all: Option<Vec<Hours>> = words(v)?.iter().map(|w| w.parse().ok()).collect();
+                    all.filter(|h| h.len() <= giving::MAX_HOURS)
+                })
+                .unwrap_or_default(),
+            give_budget: s.read("give_budget", "a size with its unit like \"50GiB\", from 1MiB on", |v| {
+                units::parse_size(&word(v)?).filter(|n| *n >= 1024 * 1024)
+            }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Errors, LoadError, Place, Problem};
 use crate::gateway::Gateway;
+use crate::giving::{Give, Hours};
 use crate::http::Http;
 use crate::radio::Radio;
 use crate::raw::{self, Table};
@@ -167,7 +168,7 @@ pub enum Io {
     Portable,
 }
 
-/// Whose traffic goes first.
+/// Whose traffic goes first, and how much others get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     /// Frames that an interface does not take at once wait in order: the owner's first, then fair between
@@ -175,6 +176,12 @@ pub struct Share {
     pub queue: bool,
     /// Ports of the bridge of the mesh interface, or the bridge itself for all of them, behind which are guests.
     pub guests: Vec<String>,
+    /// How much of the sending time others get.
+    pub give: Give,
+    /// In these hours of the day alone; empty: always.
+    pub give_hours: Vec<Hours>,
+    /// Until so many bytes were given in a month; `None` without end.
+    pub give_budget: Option<u64>,
 }
 
 /// Upper bounds of all tables.

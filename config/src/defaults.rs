@@ -3,6 +3,7 @@
 
 use crate::checked::{Algorithm, Config, Control, Io, Level, Limits, Link, Log, Measure, Mesh, Share, Wifi};
 use crate::gateway::Gateway;
+use crate::giving::Give;
 use crate::http::Http;
 use std::time::Duration;
 
@@ -86,7 +87,13 @@ impl Default for Config {
             radios: Vec::new(),
             gateway: Gateway::default(),
             limits: Limits::default(),
-            share: Share { queue: true, guests: Vec::new() },
+            share: Share {
+                queue: true,
+                guests: Vec::new(),
+                give: Give::All,
+                give_hours: Vec::new(),
+                give_budget: None,
+            },
             http: Http::default(),
             control: Control::default(),
             log: Log::default(),

@@ -550,6 +550,29 @@ pub const KEYS: &[Key] = &[
          bridge itself stands for all its ports. Without it everybody here counts as owner.",
     ),
     node(
+        "share",
+        "give",
+        "\"all\", \"off\" or a share like \"80%\"",
+        |c| Some(quoted(&c.share.give.to_string())),
+        "How much others get of what the owner leaves: all, at most a share of the time that an interface sends, or \
+         nothing. With off the node uses the mesh and is no way through for others.",
+    ),
+    node(
+        "share",
+        "give_hours",
+        "list of hours like \"22:00-06:00\"",
+        |c| Some(list(&c.share.give_hours)),
+        "Give in these hours of the day alone, by the machine's clock. Empty: always. While the clock is not set, always.",
+    ),
+    node(
+        "share",
+        "give_budget",
+        "size, from 1MiB on",
+        |c| c.share.give_budget.map(|n| quoted(&units::format_size(n))),
+        "Give until so much was carried for others and sent for guests in a month; the rest of the month counts as off. \
+         Without it there is no end.",
+    ),
+    node(
         "http",
         "listen",
         "list of places",

@@ -29,6 +29,7 @@ pub mod defaults;
 pub mod diff;
 pub mod error;
 pub mod gateway;
+pub mod giving;
 pub mod http;
 pub mod keys;
 mod print;
@@ -46,6 +47,7 @@ pub use community::{COMMUNITY_FILE, Community};
 pub use diff::{Change, diff, live_part};
 pub use error::{Errors, LoadError, Place, Problem};
 pub use gateway::{Gateway, Mode as GatewayMode, Target, Wan};
+pub use giving::{Give, Hours};
 pub use http::{Http, Listen};
 pub use radio::{Radio, RadioMode};
 

@@ -7,7 +7,7 @@ const TIME: &[(&str, u64)] = &[("h", 3_600_000_000), ("min", 60_000_000), ("s", 
 
 /// Units of size and their bytes, largest first. `k` of the metric system is not offered: half of
 /// all people mean 1024 with it.
-const SIZE: &[(&str, u64)] = &[("MiB", 1024 * 1024), ("KiB", 1024), ("B", 1)];
+const SIZE: &[(&str, u64)] = &[("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1024 * 1024), ("KiB", 1024), ("B", 1)];
 
 /// Units of throughput in kbit/s, largest first.
 const RATE: &[(&str, u64)] = &[("Gbit", 1_000_000), ("Mbit", 1_000), ("kbit", 1)];

@@ -41,6 +41,7 @@ fn every_setting_means_the_same_in_both_languages() {
         [[link]]\ninterface = \"eth2\"\n\
         [[radio]]\ninterface = \"m0\"\nmesh_id = \"town\"\nchannel = 36\nwidth = 80\ncountry = \"DE\"\n\
         [gateway]\nmode = \"server\"\ndownload = \"50Mbit\"\nupload = \"10Mbit\"\n[limits]\noriginators = 99\n\
+        [share]\ngive = \"80%\"\ngive_hours = [\"22:00-06:00\", \"12:00-13:00\"]\ngive_budget = \"50GiB\"\n\
         [http]\nlisten = [\"br-mesh\", \"::1\"]\nport = 81\n[control]\nsocket = \"/run/x\"\n[log]\nlevel = \"info,netlink=debug\"\n";
     for wanted in [toml(""), toml(odd)] {
         let printed = wanted.to_string();
@@ -249,4 +250,18 @@ fn what_clients_get_is_checked_too() {
     }
     let (_, complaints) = from("config mesh 'm'\nconfig home\n\toption shares '1'\n", "", "m");
     assert!(complaints.len() == 1 && complaints[0].contains("did you mean \"share\""), "{complaints:?}");
+}
+
+#[test]
+fn a_bad_limit_of_giving_costs_that_option_alone() {
+    let uci = "config mesh 'm'\nconfig share\n\toption give 'half'\n\tlist give_hours '22:00-06:00'\n\toption give_budget '1GiB'\n";
+    let (config, complaints) = from(uci, "", "m");
+    assert_eq!(
+        (config.share.give, config.share.give_hours.len(), config.share.give_budget),
+        (config::Give::All, 1, Some(1 << 30))
+    );
+    assert!(
+        complaints.len() == 1 && complaints[0].contains("found half, allowed: \"all\", \"off\" or a share"),
+        "{complaints:?}"
+    );
 }

@@ -254,6 +254,9 @@ fragment_memory = \"512KiB\"
 [share]
 queue = true
 guests = []
+give = \"all\"
+give_hours = []
+# give_budget: chosen by the node
 
 [http]
 listen = [\"localhost\", \"mesh\"]

@@ -13,6 +13,7 @@ pub mod http;
 pub mod io;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod ledger;
 pub mod netlink;
 pub mod nl80211;
 pub mod privilege;

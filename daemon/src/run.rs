@@ -10,6 +10,7 @@
 //! nor a quiet port ever waits longer than that for a flooded one.
 
 mod behind;
+mod commons;
 mod echo;
 mod host;
 mod links;
@@ -25,6 +26,8 @@ use crate::state::{State, StateFile};
 use crate::uplink::{Uplink, UplinkSetup};
 use crate::wan::{Wan, WanSetup, WanView};
 use anyhow::Context as _;
+use commons::Commons;
+pub use commons::{CommonsView, Giving};
 use echo::Echoes;
 use host::Host;
 use links::{FRAME_OVERHEAD, Links};
@@ -64,6 +67,8 @@ pub struct RunSetup {
     pub queue: bool,
     /// Ports behind which are guests, or bridges of them.
     pub guests: Vec<String>,
+    /// How much others get.
+    pub giving: Giving,
     /// Where sequence numbers are kept over a restart, `None` to keep none.
     pub state_dir: Option<PathBuf>,
     /// A file in memory that keeps the history over a restart; `None` for none.
@@ -134,6 +139,8 @@ pub struct NodeSnapshot {
     pub line: Option<WanView>,
     /// Radios, and for how much of the time their channels are busy, in percent.
     pub busy: Vec<(String, u8)>,
+    /// What this node gives, and the account of it.
+    pub commons: CommonsView,
     /// Process id.
     pub pid: u32,
     /// Program version.
@@ -261,6 +268,7 @@ struct Node {
     behind: behind::Watch,
     listeners: listeners::Watch,
     state: StateFile,
+    commons: Commons,
     keep_at: Instant,
     memory: Memory,
     echoes: Echoes,
@@ -328,6 +336,7 @@ impl Node {
             host,
             behind: behind::Watch::new(),
             listeners: listeners::Watch::new(),
+            commons: Commons::new(setup.state_dir.as_deref(), &setup.mesh_name, setup.giving.clone(), now),
             state,
             keep_at: now,
             memory: Memory::new(store),
@@ -396,6 +405,9 @@ impl Node {
             }
             self.echoes.forget_old(now);
             self.tell_link_use();
+            let told = self.commons.look(&mut self.plane, &self.mesh, now);
+            self.inputs.extend(told);
+            self.carry_out();
             if self.memory.is_due(now) {
                 let Self { memory, mesh, plane, .. } = self;
                 memory.look(&mesh.neighbors(now), mesh.algorithm(), plane.tally(), None, now);
@@ -638,6 +650,7 @@ impl Node {
         new.mesh.host_mac = mac;
         if new.state_dir != self.setup.state_dir {
             self.state = StateFile::new(new.state_dir.as_deref(), &new.mesh_name);
+            self.commons.move_to(new.state_dir.as_deref(), &new.mesh_name, self.now());
             changes.push("state directory");
         }
         if new.up && !self.setup.up {
@@ -659,6 +672,10 @@ impl Node {
         if new.queue != self.setup.queue {
             self.plane.set_queue(new.queue);
             changes.push("queues");
+        }
+        if new.giving != self.setup.giving {
+            self.commons.set(new.giving.clone());
+            changes.push("what others get");
         }
         if new.links != self.setup.links {
             changes.push("hard interfaces");
@@ -707,6 +724,7 @@ impl Node {
             alarms: self.recent_alarms(),
             line: self.line(),
             busy: self.readings.busy(),
+            commons: self.commons.view(),
             refused: self.refused(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
@@ -737,6 +755,7 @@ impl Node {
         let now = self.now();
         self.inputs.push(Input::Leave);
         self.carry_out();
+        self.commons.stop(&mut self.plane, &self.mesh, now);
         if self.links.smallest_mtu().is_some() {
             self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
         }

@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::args::table::OVERRIDES;
-use crate::run::{LinkSetup, RunSetup};
+use crate::run::{Giving, LinkSetup, RunSetup};
 use crate::uplink::UplinkSetup;
 use crate::wan::WanSetup;
 use config::{Config, Io, Override, Overrides, Wifi};
@@ -105,6 +105,11 @@ pub fn run_setup(config: &Config) -> RunSetup {
         up: mesh.up,
         queue: config.share.queue,
         guests: config.share.guests.clone(),
+        giving: Giving {
+            give: config.share.give,
+            hours: config.share.give_hours.clone(),
+            budget: config.share.give_budget,
+        },
         state_dir: mesh.state_dir.clone(),
         history_file: Some(config.socket().with_extension("history")),
         user: config.control.user.clone(),

@@ -130,11 +130,15 @@ impl StateFile {
     }
 }
 
-fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a file so that either the old or the new text is there whatever happens.
+///
+/// # Errors
+/// The folder or the file cannot be written.
+pub(crate) fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)?;
     }
-    let fresh = path.with_extension("state.new");
+    let fresh = path.with_extension("new");
     std::fs::write(&fresh, text)?;
     std::fs::rename(&fresh, path)
 }

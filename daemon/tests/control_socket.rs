@@ -123,6 +123,25 @@ fn lists_have_batctls_keys() {
                 {"mesh_ifname": "mesh0", "hard_ifname": "eth1", "reason": "not there or not up"}
             ])
         );
+        let share = ask(&path, json!("share")).await["share"].clone();
+        assert_eq!(
+            (&share["give"], &share["give_now"], &share["month_bytes"]),
+            (&json!("all"), &json!("all"), &json!(5000))
+        );
+        assert_eq!(
+            share["days"],
+            json!([{
+                "date": "2026-11-23", "carried_bytes": 5000, "guest_bytes": 0, "sent_bytes": 0, "received_bytes": 0,
+                "used_sent_bytes": 70, "used_received_bytes": 0, "spare_bytes": 0, "running_secs": 60
+            }])
+        );
+        assert_eq!(
+            share["nodes"],
+            json!([{
+                "month": "2026-11", "orig_address": "02:00:00:00:00:02", "neighbor": true, "carried_bytes": 5000,
+                "handed_bytes": 4000, "used_bytes": 70
+            }])
+        );
         let dat = ask(&path, json!("dat")).await;
         assert_eq!(
             dat["dat_cache"],

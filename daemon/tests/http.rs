@@ -103,7 +103,8 @@ fn split(text: &str) -> (u16, String, String) {
 /// Addresses of clients of the made-up node.
 const CLIENTS: [&str; 3] = ["02:00:00:00:00:65", "02:00:00:00:00:32", "10.0.0.50"];
 
-const DOCUMENTS: [&str; 7] = ["status", "links", "neighbors", "originators", "clients", "gateways", "statistics"];
+const DOCUMENTS: [&str; 8] =
+    ["status", "links", "neighbors", "originators", "clients", "gateways", "statistics", "share"];
 
 #[test]
 fn everybody_sees_the_mesh_and_no_client() {
@@ -121,6 +122,10 @@ fn everybody_sees_the_mesh_and_no_client() {
     assert_eq!(node.get("/api/v1/originators")["originators"][0]["tq"], 240);
     assert_eq!(node.get("/api/v1/gateways")["gateways"][0]["bandwidth_down"], 205);
     assert_eq!(node.get("/api/v1/clients")["count"], json!({"local": 2, "global": 1}));
+    // With whom it has to do is the owner's business, too.
+    assert_eq!(node.get("/api/v1/share")["share"]["nodes"], Value::Null);
+    assert_eq!(node.get("/api/v1/share")["share"]["days"][0]["carried_bytes"], 5000);
+    assert_eq!(node.all("/api/v1/share")["share"]["nodes"][0]["carried_bytes"], 5000);
     // Where the configuration lies is the owner's business.
     assert_eq!(node.get("/api/v1/status")["status"]["config"], json!({}));
     let (_, _, page) = node.get_as("/", "");

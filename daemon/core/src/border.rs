@@ -6,6 +6,7 @@ use crate::fib::{FibChange, NextHop};
 use crate::frame::Frame;
 use crate::host::HostInfo;
 use crate::multicast::Listeners;
+use crate::share::OwnerUse;
 use crate::time::Duration;
 use core::net::IpAddr;
 use packet::{MacAddr, Vid};
@@ -23,6 +24,11 @@ pub enum Input {
     LinkSpeed(LinkId, LinkSpeed),
     /// How many bytes a hard interface sent and received in the last second, of whatever kind.
     LinkUse(LinkId, u64),
+    /// How much the owner of this node used a hard interface in the last second. Others are told of ways that get worse
+    /// by it; without this the owner counts as idle.
+    OwnerUse(LinkId, OwnerUse),
+    /// Whether this node carries for others at all; it does until this was said.
+    Gives(bool),
     /// News of a neighbour from the driver of a radio. Rates are told as often as hellos are sent,
     /// also when they stay the same: a station that is told of no more is unknown again.
     Station(LinkId, MacAddr, Station),

@@ -75,6 +75,8 @@ counted! {
         Isolated = "isolated",
         /// The originator is known, but no way leads there.
         NoRoute = "no_route",
+        /// It is carried for others, and this node gives nothing.
+        NotGiven = "not_given",
         /// No originator serves that client.
         UnknownClient = "unknown_client",
         /// The client moved and nobody knows where to.

@@ -81,6 +81,8 @@ pub enum FibChange {
     Watch(NextHop),
     /// Cut packets that do not fit, or drop them.
     Fragmentation(bool),
+    /// Carry packets of others on, or drop them.
+    Carry(bool),
     /// Which client frames the control side wants to see.
     Snoop(Snoop),
     /// A hard interface is usable (`Some`) or gone.
@@ -257,6 +259,7 @@ pub struct Fib {
     pub(crate) own: MacAddr,
     pub(crate) ttvn: u8,
     pub(crate) fragmentation: bool,
+    pub(crate) carries: bool,
     pub(crate) snoop: Snoop,
     links: Vec<Option<FibLink>>,
     origs: Map<FibOrig>,
@@ -281,6 +284,7 @@ impl Fib {
             own: MacAddr::ZERO,
             ttvn: 0,
             fragmentation: true,
+            carries: true,
             snoop: Snoop::default(),
             links: alloc::vec![None; MAX_LINKS],
             origs: Map::with_hasher(Seeded(seed)),
@@ -300,6 +304,7 @@ impl Fib {
             // Frames are watched where they leave, see `Plane`.
             FibChange::Watch(_) => {}
             FibChange::Fragmentation(on) => self.fragmentation = on,
+            FibChange::Carry(on) => self.carries = on,
             FibChange::Snoop(snoop) => self.snoop = snoop,
             FibChange::Link(id, link) => {
                 if let Some(slot) = self.links.get_mut(usize::from(id.0)) {

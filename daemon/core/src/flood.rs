@@ -101,7 +101,9 @@ impl Mesh {
         if let Ok((header, _)) = BcastHeader::parse_mut(frame.bytes_mut()) {
             header.ttl = ttl - 1;
         }
-        self.flood(&frame, Some((orig, neigh)), now);
+        if self.gives {
+            self.flood(&frame, Some((orig, neigh)), now);
+        }
         frame.pull_front(BcastHeader::LEN);
         self.deliver(frame, Arrival { via: Via::Broadcast, orig: Some(orig), neigh, link }, now)
     }

@@ -39,6 +39,8 @@ pub(crate) struct Link {
     pub(crate) newcomers: Bucket,
     /// Somebody else speaks in our name here.
     pub(crate) twin: crate::alarm::Doubt,
+    /// How busy the owner keeps it.
+    pub(crate) load: crate::share::Load,
     /// V: hellos, and OGMs waiting to leave here.
     pub(crate) v: crate::v::LinkState,
 }
@@ -136,6 +138,7 @@ impl Link {
             neighbors: SortedMap::new(),
             newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
             twin: crate::alarm::Doubt::default(),
+            load: crate::share::Load::default(),
             v: crate::v::LinkState::new(rng.next_u32(), now),
         };
         link.restart(mesh, rng, now);

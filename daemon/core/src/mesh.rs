@@ -111,6 +111,10 @@ pub struct Mesh {
     pub(crate) probe_seqno: u16,
     /// When a neighbour has to be looked at, see `react::probe`.
     pub(crate) probe_next: Instant,
+    /// We carry for others.
+    pub(crate) gives: bool,
+    /// Until then packets of others pass although we give nothing any more; `None` when they are stopped.
+    pub(crate) gives_until: Option<Instant>,
 }
 
 impl Mesh {
@@ -165,6 +169,8 @@ impl Mesh {
             verify: crate::verify::State::new(seed),
             probe_seqno: 0,
             probe_next: Instant::FAR_FUTURE,
+            gives: true,
+            gives_until: None,
             cfg: config,
             rng,
         };
@@ -200,6 +206,14 @@ impl Mesh {
                 if let Some(link) = self.links.get_mut(&id) {
                     link.v.bytes_per_second = bytes;
                 }
+                Ok(())
+            }
+            Input::OwnerUse(id, used) => {
+                self.note_owner_use(id, used, now);
+                Ok(())
+            }
+            Input::Gives(gives) => {
+                self.set_gives(gives, now);
                 Ok(())
             }
             Input::Station(id, neigh, station) => {
@@ -318,6 +332,7 @@ impl Mesh {
     /// What is done once a second.
     fn work(&mut self, now: Instant) {
         self.works = self.works.wrapping_add(1);
+        self.stop_carrying(now);
         for link in self.links.values_mut() {
             let id = link.id;
             let out = &mut self.out;
@@ -587,6 +602,9 @@ impl Mesh {
         let packet = frame.bytes_mut().get_mut(ETH_LEN..).unwrap_or_default();
         let (header, _) = UnicastHeader::parse_mut(packet).map_err(|_| Drop::Short)?;
         let dest = header.dest;
+        if !self.gives && self.gives_until.is_none() {
+            return Err(Drop::NotGiven);
+        }
         if header.ttl < 2 {
             return Err(Drop::Ttl);
         }

@@ -5,6 +5,7 @@
 //! Source: protocol notes, "Payload plane" sections 1 and 2.
 
 use crate::bla::RACE;
+use crate::book::Book;
 use crate::config::LinkId;
 use crate::counters::{Count, Counters, Drop};
 use crate::fib::{Fib, FibChange, LocalState, NextHop, Table};
@@ -53,6 +54,9 @@ pub struct Plane {
     watched: Vec<NextHop>,
     /// What comes in for the owner and for others; `None`: whoever comes first.
     inlet: Option<Inlet>,
+    book: Book,
+    /// The frame in hand was put together from pieces that are in the book already.
+    booked: bool,
 }
 
 /// Frames up to this size pass in any case: acknowledgements, questions, speech.
@@ -80,6 +84,8 @@ impl Plane {
             frag_seqno: (seed >> 17) as u16,
             watched: Vec::new(),
             inlet: None,
+            book: Book::new(seed),
+            booked: false,
         }
     }
 
@@ -110,6 +116,18 @@ impl Plane {
         &self.counters
     }
 
+    /// Who was carried for, and who carried for us, since this was forgotten last.
+    pub fn book(&mut self) -> &mut Book {
+        &mut self.book
+    }
+
+    /// As [`Plane::link_rx`], for a packet that was put together from pieces.
+    pub fn link_again(&mut self, link: LinkId, frame: Frame, now: Instant, sink: &mut impl PlaneSink) {
+        self.booked = true;
+        self.link_rx(link, frame, now, sink);
+        self.booked = false;
+    }
+
     /// Decides about a frame heard on a hard interface, Ethernet header included.
     pub fn link_rx(&mut self, link: LinkId, mut frame: Frame, now: Instant, sink: &mut impl PlaneSink) {
         let verdict = self.classify(link, frame.bytes_mut(), now);
@@ -117,6 +135,7 @@ impl Plane {
             return self.discard(Drop::HeldBack, frame, sink);
         }
         match verdict {
+            Verdict::Forward(_) if !self.fib.carries => self.discard(Drop::NotGiven, frame, sink),
             Verdict::Forward(dest) => self.forward(Table::Link(link), dest, frame, sink),
             Verdict::Redirect(dest) => {
                 // V keeps no way back over an interface whose only neighbour is the one ahead. The
@@ -223,6 +242,10 @@ impl Plane {
         let Ok((head, rest)) = UnicastHeader::parse_mut(packet) else { return Verdict::Drop(Drop::Short) };
         // A TTL above what any node sends only feeds loops. Source: "Pitfalls" B 19.
         head.ttl = head.ttl.min(TTL);
+        let payload = matches!(kind, packet_type::UNICAST | packet_type::UNICAST_4ADDR | packet_type::FRAG);
+        if payload && !self.booked && self.fib.is_own(head.dest) {
+            self.book.received(eth.src, head.ttl < TTL, ETH_LEN + have);
+        }
         match kind {
             packet_type::UNICAST => self.client_packet(head, rest, now),
             packet_type::UNICAST_4ADDR => {
@@ -317,7 +340,25 @@ impl Plane {
         };
         let what = if kind == packet_type::FRAG { Count::FragFwd } else { Count::Forward };
         self.counters.frame(what, frame.len());
+        if let Ok((eth, packet)) = EthHeader::parse(frame.bytes()) {
+            let served = self.served(kind, packet, dest);
+            self.book.carried(eth.src, served, frame.len());
+        }
         self.send(next, dest, frame, sink);
+    }
+
+    /// For whom a packet to `dest` is carried, as far as it can be told.
+    fn served(&self, kind: u8, packet: &[u8], dest: MacAddr) -> MacAddr {
+        let sender = match kind {
+            packet_type::UNICAST => {
+                let inner = ClientFrame::parse(packet.get(UnicastHeader::LEN..).unwrap_or_default());
+                inner.ok().and_then(|c| self.fib.client(c.src, c.vid)).map(|at| at.orig)
+            }
+            packet_type::UNICAST_4ADDR => Unicast4Header::parse(packet).ok().map(|(head, _)| head.src),
+            packet_type::FRAG => FragHeader::parse(packet).ok().map(|(head, _)| head.orig),
+            _ => None,
+        };
+        sender.map_or(dest, |from| self.fib.served(from, dest))
     }
 
     /// Strips the mesh headers of a plain unicast packet and hands the client frame out.
@@ -347,6 +388,7 @@ impl Plane {
         frame.priority = inner.priority(frame.bytes());
         frame.class = Some(self.fib.class_of(inner.src));
         self.counters.frame(Count::Tx, frame.len());
+        self.book.sent(at.orig, ETH_LEN + UnicastHeader::LEN + frame.len());
         let ttvn = ttvn.wrapping_sub(u8::from(at.roaming));
         let head = UnicastHeader::new(at.orig, ttvn);
         let bytes = frame.push_front(ETH_LEN + UnicastHeader::LEN);

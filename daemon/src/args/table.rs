@@ -40,6 +40,7 @@ pub enum Id {
     Gateways,
     Multicast,
     Statistics,
+    Share,
     Ping,
     Traceroute,
     Translate,
@@ -497,6 +498,16 @@ const COMMANDS: &[Command] = &[
         about: "Names are batctl's where it has them. \"drop_\" counters say why frames went no further; those that \
                 are zero are left out unless --all is given.",
         flags: &[TABLE, &[switch("all", Some('a'), "print counters that are zero too")], CONNECT, COMMON],
+        ..NONE
+    },
+    Command {
+        id: Id::Share,
+        name: "share",
+        summary: "what this node gives to others and gets from them",
+        about: "By day: what was carried for other nodes and sent for guests, what neighbors carried for this one, and \
+                what interfaces could have sent beyond that. By month and node: for whom, and who. It is an account; \
+                nothing is refused because of it. How much is given is said by give in [share].",
+        flags: &[TABLE, &[switch("all", Some('a'), "print all days and all nodes")], CONNECT, COMMON],
         ..NONE
     },
     Command {

@@ -1,7 +1,7 @@
 //! Commands that print what a node knows: once, or again and again.
 
 use super::names::Names;
-use super::{Out, status, table};
+use super::{Out, share, status, table};
 use crate::args::{Args, Id, UsageError};
 use crate::control::json::{self, Value};
 use crate::control::protocol::{Mac, Response};
@@ -62,6 +62,7 @@ async fn ask(socket: &Path, id: Id) -> anyhow::Result<Response> {
         Id::Gateways => Ask::Gateways,
         Id::Multicast => Ask::Multicast,
         Id::Statistics => Ask::Statistics,
+        Id::Share => Ask::Share,
         _ => Ask::Clients,
     };
     Ok(Client::connect(socket).await?.ask(question).await?)
@@ -110,6 +111,7 @@ fn text(args: &Args, r: &Response, names: &Names) -> Option<String> {
         Id::Claims => Some(head("") + &table::claims(r.bla_claims.as_deref()?, names, header)),
         Id::Backbones => Some(head("") + &table::backbones(r.bla_backbones.as_deref()?, names, header)),
         Id::Statistics => Some(table::statistics(r.statistics.as_ref()?, args.has("all"))),
+        Id::Share => Some(share::page(r.share.as_ref()?, names, header, args.has("all"))),
         Id::LocalClients => local(),
         Id::GlobalClients => global(),
         _ => Some(format!("{}{}{}", local()?, if header { "\n" } else { "" }, global()?)),

@@ -20,6 +20,7 @@ mod node;
 mod resolve;
 mod scan;
 mod setup;
+pub mod share;
 mod source;
 pub mod status;
 pub mod table;

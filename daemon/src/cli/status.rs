@@ -107,7 +107,7 @@ pub(super) fn span(secs: u64) -> String {
 }
 
 /// `1.5 MiB`.
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     const UNITS: &[&str] = &["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let (mut whole, mut tenth, mut unit) = (n, 0, 0);
     while whole >= 1024 && unit + 1 < UNITS.len() {

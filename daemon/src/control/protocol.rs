@@ -61,6 +61,8 @@ pub enum Ask {
         /// `hour`, `days` or `month`.
         scale: String,
     },
+    /// [`Response::share`].
+    Share,
     /// [`Response::translation`].
     Translate {
         /// An originator, a hard interface of a neighbour, or a client.
@@ -134,6 +136,8 @@ pub struct Response {
     pub gateways: Option<Vec<Gateway>>,
     /// The line to the Internet that this node shares; with [`Ask::Gateways`].
     pub line: Option<LineView>,
+    /// What this node gives to others and gets from them.
+    pub share: Option<ShareView>,
     /// What this node wants of multicast.
     pub multicast: Option<Multicast>,
     /// What other nodes want of multicast; batctl's `mcast_flags_json`.
@@ -749,6 +753,65 @@ pub struct SeriesView {
     pub last_seen_msecs: u64,
 }
 
+/// What this node gives to others and gets from them. Bytes are those of mesh frames, all headers included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareView {
+    /// What the settings give: `all`, `off` or a share like `80%`.
+    pub give: String,
+    /// What holds now.
+    pub give_now: String,
+    /// Why it is less than the settings give: `hours` or `budget`.
+    pub why: Option<String>,
+    /// Bytes that may be given in a month.
+    pub budget_bytes: Option<u64>,
+    /// Bytes given this month: carried for others, and sent for guests.
+    pub month_bytes: u64,
+    /// Days, oldest first; the last is today or the last one that the node ran.
+    pub days: Vec<ShareDay>,
+    /// By month and node; missing for those who may not see it.
+    pub nodes: Option<Vec<ShareNode>>,
+}
+
+/// A day of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareDay {
+    /// `2026-11-23`, by the machine's clock.
+    pub date: String,
+    /// Sent for other nodes: what came from one and went on to another.
+    pub carried_bytes: u64,
+    /// Sent for guests of this node.
+    pub guest_bytes: u64,
+    /// Sent for the owner.
+    pub sent_bytes: u64,
+    /// Came here to stay.
+    pub received_bytes: u64,
+    /// Of what was sent from here, what a neighbour carried on.
+    pub used_sent_bytes: u64,
+    /// Of what came here, what a neighbour had carried on.
+    pub used_received_bytes: u64,
+    /// What hard interfaces could have sent beyond all that, where it is known how fast they are.
+    pub spare_bytes: u64,
+    /// How long the node ran.
+    pub running_secs: u64,
+}
+
+/// A month's account with one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareNode {
+    /// `2026-11`.
+    pub month: String,
+    /// Its originator address; missing for all that are not told apart.
+    pub orig_address: Option<Mac>,
+    /// It is heard directly now.
+    pub neighbor: bool,
+    /// Carried for it: it sent them, or a gateway sent them to it.
+    pub carried_bytes: u64,
+    /// It handed them to us as a neighbour, and we carried them on.
+    pub handed_bytes: u64,
+    /// It carried them on for us as a neighbour, both ways.
+    pub used_bytes: u64,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventView {
@@ -811,7 +874,7 @@ impl Response {
 }
 
 objects! {
-    Response { format, id "?", error, node, status, mesh, interfaces, neighbors, originators, local_clients, global_clients, dat_cache, nd_cache, bla_claims, bla_backbones, gateways, line, multicast, mcast_flags, statistics, history, translation, echo, throughput, event }
+    Response { format, id "?", error, node, status, mesh, interfaces, neighbors, originators, local_clients, global_clients, dat_cache, nd_cache, bla_claims, bla_backbones, gateways, line, share, multicast, mcast_flags, statistics, history, translation, echo, throughput, event }
     Node { version, algo_name, mesh_ifname, mesh_address, hard_ifname, hard_address, tt_ttvn }
     Status { pid, uptime_msecs, rss_bytes, mesh_mtu, algo_auto "?", neighbors, originators, local_clients, global_clients, config, interfaces, alarms "?", line, statistics }
     ConfigView { file, complaints "?", reload }
@@ -841,6 +904,9 @@ objects! {
     Translation { address, kind, orig_address }
     EchoView { orig_address, seqno, ttl, ttl_exceeded "?", rtt_usecs, route "?" }
     ThroughputView { orig_address, elapsed_msecs, bytes, repeated, result, code }
+    ShareView { give, give_now, why, budget_bytes, month_bytes, days, nodes }
+    ShareDay { date, carried_bytes, guest_bytes, sent_bytes, received_bytes, used_sent_bytes, used_received_bytes, spare_bytes, running_secs }
+    ShareNode { month, orig_address, neighbor "?", carried_bytes, handed_bytes, used_bytes }
     EventView { what, at_msecs, hard_ifname, neigh_address, orig_address, tt_address, tt_vid, to_us, table, algo_name, orig_before, bandwidth_down, bandwidth_up, why, ip_address, old_tt_address, replaced, refused, lost, other_address, other_asked, other_answered }
 }
 

@@ -5,7 +5,7 @@ use super::protocol::{Ask, FORMAT, Mac, Request};
 use serde_json::Value as Tree;
 
 /// Asks that are a word.
-const WORDS: [(&str, Ask); 12] = [
+const WORDS: [(&str, Ask); 13] = [
     ("status", Ask::Status),
     ("mesh", Ask::Mesh),
     ("interfaces", Ask::Interfaces),
@@ -17,6 +17,7 @@ const WORDS: [(&str, Ask); 12] = [
     ("gateways", Ask::Gateways),
     ("multicast", Ask::Multicast),
     ("statistics", Ask::Statistics),
+    ("share", Ask::Share),
     ("events", Ask::Events),
 ];
 

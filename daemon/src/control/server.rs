@@ -163,6 +163,7 @@ impl Desk {
             Ask::Status => line.field("status", &mut view::status(&s, setup, about.config.clone())),
             Ask::Mesh => line.field("mesh", &mut view::mesh(&s, setup)),
             Ask::Statistics => line.field("statistics", &mut view::statistics(&s)),
+            Ask::Share => line.field("share", &mut view::share(&s, true)),
             Ask::Interfaces => line.list("interfaces", &mut each(view::interfaces(&s, setup))).await?,
             Ask::Neighbors => line.list("neighbors", &mut each(view::neighbors(&s))).await?,
             Ask::Gateways => {

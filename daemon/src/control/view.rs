@@ -3,7 +3,8 @@
 use super::protocol::{
     AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, Distrusted, EchoView, EventView, Gateway,
     GlobalClient, Interface, LineView, LineWay, LocalClient, Mac, McastFlags, McastFlagsPriv, McastOriginator,
-    MeshView, Multicast, NdEntry, Neighbor, Node, Originator, Statistics, Status, ThroughputView, Translation,
+    MeshView, Multicast, NdEntry, Neighbor, Node, Originator, ShareDay, ShareNode, ShareView, Statistics, Status,
+    ThroughputView, Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
@@ -355,6 +356,40 @@ pub fn statistics(s: &NodeSnapshot) -> Statistics {
         drops: Drop::ALL.iter().map(|&d| (d.name().to_owned(), all.dropped(d))).collect(),
         interfaces: host.chain(s.io.links.iter().map(|(name, p)| (name.clone(), port(p)))).collect(),
         punts_lost: s.io.punts_lost,
+    }
+}
+
+/// What this node gives and gets; `nodes`: with whom.
+pub fn share(s: &NodeSnapshot, nodes: bool) -> ShareView {
+    let commons = &s.commons;
+    let near = |orig: MacAddr| s.mesh.neighbors.iter().any(|n| n.originator == Some(orig));
+    let days = commons.ledger.days().iter().map(|(date, sums)| ShareDay {
+        date: date.to_string(),
+        carried_bytes: sums.carried,
+        guest_bytes: sums.guests,
+        sent_bytes: sums.sent,
+        received_bytes: sums.received,
+        used_sent_bytes: sums.used_sent,
+        used_received_bytes: sums.used_received,
+        spare_bytes: sums.spare,
+        running_secs: sums.seconds,
+    });
+    let with = commons.ledger.nodes().iter().map(|n| ShareNode {
+        month: n.month.to_string(),
+        orig_address: Some(Mac(n.orig)).filter(|_| n.orig != MacAddr::ZERO),
+        neighbor: near(n.orig),
+        carried_bytes: n.sums.carried,
+        handed_bytes: n.sums.handed,
+        used_bytes: n.sums.used,
+    });
+    ShareView {
+        give: commons.giving.give.to_string(),
+        give_now: commons.now.unwrap_or(commons.giving.give).to_string(),
+        why: commons.why.map(str::to_owned),
+        budget_bytes: commons.giving.budget,
+        month_bytes: commons.month,
+        days: days.collect(),
+        nodes: nodes.then(|| with.collect()),
     }
 }
 

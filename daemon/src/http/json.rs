@@ -127,3 +127,10 @@ pub(super) fn statistics(v: &View<'_>) -> Made {
     json.field("statistics", &mut view::statistics(v.s));
     Ok(json.close())
 }
+
+/// What this node gives and gets; with whom for those who may know.
+pub(super) fn share(v: &View<'_>) -> Made {
+    let mut json = Json::answer(v);
+    json.field("share", &mut view::share(v.s, v.full));
+    Ok(json.close())
+}

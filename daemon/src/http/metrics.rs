@@ -173,6 +173,16 @@ impl Metrics {
             }
         }
         self.classes(v);
+        self.share(v);
+    }
+
+    /// What is given, from the account.
+    fn share(&mut self, v: &View<'_>) {
+        let share = view::share(v.s, false);
+        self.gauge("share_giving", "1 while this node carries for others.");
+        self.sample(&[], &u8::from(share.give_now != "off"));
+        self.gauge("share_month_bytes", "Given this month: carried for others and sent for guests.");
+        self.sample(&[], &share.month_bytes);
     }
 
     /// What left by whose it is.

@@ -134,6 +134,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route { path: "/api/v1/clients", kind: answer::JSON, make: json::clients },
     Route { path: "/api/v1/gateways", kind: answer::JSON, make: json::gateways },
     Route { path: "/api/v1/statistics", kind: answer::JSON, make: json::statistics },
+    Route { path: "/api/v1/share", kind: answer::JSON, make: json::share },
     Route { path: "/api/v1/topology", kind: answer::JSON, make: netjson::graph },
     Route { path: "/api/v1/device", kind: answer::JSON, make: netjson::device },
     Route { path: "/meshviewer.json", kind: answer::JSON, make: maps::meshviewer },

@@ -18,7 +18,7 @@ pub mod vnet;
 
 pub use counters::{IoCounters, PortCounters};
 pub use packet_port::PacketPort;
-pub use plane::PortablePlane;
+pub use plane::{PortablePlane, Seen};
 pub use pnet_port::PnetPort;
 pub use port::Port;
 pub use tally::{Tally, Traffic};

@@ -7,9 +7,12 @@
 use crate::io::counters::PortCounters;
 use crate::io::port::{BATCH, Gear, Port};
 use mesh_core::queue::limit::Limit;
+use mesh_core::queue::line::{Line, Part};
 use mesh_core::queue::{Class, Queue, QueueCounts, Tag};
 use mesh_core::{Duration, Fib, Frame, Instant};
+use std::pin::Pin;
 use std::task::Context;
+use tokio::time::{Sleep, sleep};
 
 /// Most frames that wait for one hard interface, 0.8 MB of the usual size; 6 ms of a gigabit.
 const MOST_WAITING: usize = 512;
@@ -35,6 +38,11 @@ pub struct Outlet {
     full: u64,
     /// What went straight out, and what passed queues that are gone.
     straight: QueueCounts,
+    line: Line,
+    /// Others get so much of the time that the line sends; `None`: all that is left.
+    part: Option<Part>,
+    /// When others may send again.
+    gate: Option<Pin<Box<Sleep>>>,
 }
 
 impl Outlet {
@@ -49,6 +57,9 @@ impl Outlet {
             held: false,
             full: 0,
             straight: QueueCounts::default(),
+            line: Line::default(),
+            part: None,
+            gate: None,
         };
         new.begin(queue);
         new
@@ -60,6 +71,7 @@ impl Outlet {
             return;
         }
         if let Some(mut old) = self.queue.take() {
+            old.hold_others(false);
             while let Some((frame, _)) = old.pop(now, |late| gear.pool.put(late)) {
                 self.batch.push(frame);
             }
@@ -82,8 +94,12 @@ impl Outlet {
 
     /// True when there is something to do; otherwise the task is woken when there is.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> bool {
-        let waiting = !self.batch.is_empty() || self.queue.as_ref().is_some_and(|q| !q.is_empty());
-        self.port.poll_ready(waiting, cx)
+        let waiting = !self.batch.is_empty() || self.queue.as_ref().is_some_and(Queue::is_ready);
+        let open = self.gate.as_mut().is_some_and(|gate| gate.as_mut().poll(cx).is_ready());
+        if open {
+            self.gate = None;
+        }
+        self.port.poll_ready(waiting || open, cx) || open
     }
 
     /// Sends a frame, now or when it is its turn.
@@ -99,7 +115,17 @@ impl Outlet {
                 gear.pool.put(frame);
             }
             _ => {
-                self.straight.sent(Class::of(&frame, fib), frame.len(), Duration::ZERO);
+                let class = Class::of(&frame, fib);
+                if let (Some(queue), Some(part)) = (&mut self.queue, &mut self.part)
+                    && matches!(class, Class::Relay | Class::Guest)
+                {
+                    if part.wait(now).is_some() {
+                        let tag = Tag::of(&frame, fib);
+                        return queue.push(frame, tag, now, |old| gear.pool.put(old));
+                    }
+                    part.sent(frame.len(), self.line.rate());
+                }
+                self.straight.sent(class, frame.len(), Duration::ZERO);
                 self.batch.push(frame);
                 if self.batch.len().is_multiple_of(BATCH) {
                     self.send_batch(fib, gear, now);
@@ -114,6 +140,40 @@ impl Outlet {
             self.send_batch(fib, gear, now);
         }
         self.refill(gear, now);
+        if let Some(queue) = &self.queue {
+            if self.port.is_blocked() && queue.is_ready() {
+                let bytes = Class::ALL.iter().map(|&class| queue.counts().of(class).bytes).sum();
+                self.line.full(bytes, now);
+            } else {
+                self.line.idle();
+            }
+        }
+    }
+
+    /// Bytes a second that the line was seen to take while frames waited for it.
+    pub fn line(&self) -> Option<u64> {
+        self.line.rate()
+    }
+
+    /// Others get at most this part of the time that the line sends, in percent; `None`: all that is left.
+    pub fn set_part(&mut self, percent: Option<u8>) {
+        if self.part.as_ref().map(Part::percent) != percent {
+            self.part = percent.map(Part::new);
+            // Whoever waits for nothing any more is let go at the next turn.
+            self.gate = Some(Box::pin(sleep(std::time::Duration::ZERO)));
+        }
+    }
+
+    /// Holds others back while they had their part of the time.
+    fn hold(&mut self, now: Instant) {
+        let Some(queue) = &mut self.queue else { return };
+        let wait = self.part.as_mut().and_then(|part| part.wait(now));
+        queue.hold_others(wait.is_some());
+        match wait {
+            Some(wait) if !queue.is_empty() && self.gate.is_none() => self.gate = Some(Box::pin(sleep(wait))),
+            Some(_) => {}
+            None => self.gate = None,
+        }
     }
 
     /// Sends the batch. What is refused gets in line, unless it was its turn already.
@@ -122,7 +182,11 @@ impl Outlet {
         self.held = self.port.is_blocked();
         if let Some(queue) = self.queue.as_mut().filter(|q| q.is_empty()) {
             for frame in self.batch.drain(..) {
-                self.straight.unsent(Class::of(&frame, fib), frame.len());
+                let class = Class::of(&frame, fib);
+                self.straight.unsent(class, frame.len());
+                if let Some(part) = self.part.as_mut().filter(|_| matches!(class, Class::Relay | Class::Guest)) {
+                    part.unsent(frame.len(), self.line.rate());
+                }
                 let tag = Tag::of(&frame, fib);
                 queue.push(frame, tag, now, |old| gear.pool.put(old));
             }
@@ -131,11 +195,12 @@ impl Outlet {
 
     /// Lets those go whose turn it is, as many as there is room for below.
     fn refill(&mut self, gear: &mut Gear, now: Instant) {
-        let Some(queue) = &mut self.queue else { return };
-        if queue.is_empty() {
+        if self.queue.as_ref().is_none_or(Queue::is_empty) {
             return;
         }
-        while !self.port.is_blocked() && !queue.is_empty() {
+        self.hold(now);
+        let Some(queue) = &mut self.queue else { return };
+        while !self.port.is_blocked() && queue.is_ready() {
             let left = self.port.unsent().unwrap_or(0);
             if self.limit.refill(left, self.held, now) {
                 self.port.limit_unsent(self.limit.bytes());
@@ -143,7 +208,14 @@ impl Outlet {
             // At least one: whether it still fits is for the kernel to say.
             let mut room = usize::try_from(self.limit.bytes().saturating_sub(left)).unwrap_or(0).max(1);
             while room > 0 && self.batch.len() < BATCH {
-                let Some((frame, _)) = queue.pop(now, |old| gear.pool.put(old)) else { break };
+                let Some((frame, class)) = queue.pop(now, |old| gear.pool.put(old)) else { break };
+                if let Some(part) = self.part.as_mut().filter(|_| matches!(class, Class::Relay | Class::Guest)) {
+                    part.sent(frame.len(), self.line.rate());
+                    if let Some(wait) = part.wait(now) {
+                        queue.hold_others(true);
+                        self.gate.get_or_insert_with(|| Box::pin(sleep(wait)));
+                    }
+                }
                 room = room.saturating_sub(frame.len() + KERNEL_PART);
                 self.batch.push(frame);
             }

@@ -6,9 +6,10 @@ use crate::io::outlet::Outlet;
 use crate::io::port::{BATCH, Gear, Port};
 use crate::io::tally::Tally;
 use crate::io::tap::Tap;
+use mesh_core::book::Book;
 use mesh_core::config::MAX_LINKS;
 use mesh_core::fib::{NextHop, Table};
-use mesh_core::queue::QueueCounts;
+use mesh_core::queue::{Class, QueueCounts};
 use mesh_core::{Counters, DataPlane, Drop, Fib, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
 use packet::MacAddr;
 use std::task::{Context, Poll};
@@ -23,8 +24,21 @@ pub struct PortablePlane {
     seed: u64,
     /// Frames wait in order of class where an interface does not take all.
     queue: bool,
+    /// The part of the sending time that others get, in percent.
+    part: Option<u8>,
     io: Io,
     inbox: Vec<Frame>,
+}
+
+/// What was seen of a hard interface since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Bytes sent for the owner.
+    pub owner: u64,
+    /// Bytes sent at all.
+    pub all: u64,
+    /// Bytes a second that it took while frames waited.
+    pub line: Option<u64>,
 }
 
 /// Everything a decision of the hot path may touch.
@@ -53,6 +67,7 @@ impl PortablePlane {
             plane: Plane::new(seed),
             seed,
             queue: false,
+            part: None,
             io: Io {
                 now: Instant::ZERO,
                 links: std::iter::repeat_with(|| None).take(MAX_LINKS).collect(),
@@ -129,7 +144,9 @@ impl PortablePlane {
         self.close_link(link);
         if let Some(slot) = self.io.links.get_mut(usize::from(link.0)) {
             self.seed = next_seed(self.seed);
-            *slot = Some(Outlet::new(name, port, self.queue.then_some(self.seed)));
+            let mut outlet = Outlet::new(name, port, self.queue.then_some(self.seed));
+            outlet.set_part(self.part);
+            *slot = Some(outlet);
         }
     }
 
@@ -215,6 +232,35 @@ impl PortablePlane {
         &mut self.io.tally
     }
 
+    /// Who was carried for, and who carried for us, since this was forgotten last.
+    pub fn book(&mut self) -> &mut Book {
+        self.plane.book()
+    }
+
+    /// What left by all hard interfaces so far, by class.
+    pub fn classes(&self) -> QueueCounts {
+        let mut all = QueueCounts::default();
+        self.io.past.iter().for_each(|(_, _, counts)| all.merge(counts));
+        self.io.links.iter().flatten().for_each(|link| all.merge(&link.classes().0));
+        all
+    }
+
+    /// What was seen of one hard interface.
+    pub fn seen_of(&self, link: LinkId) -> Option<Seen> {
+        let outlet = self.io.links.get(usize::from(link.0))?.as_ref()?;
+        let counts = outlet.classes().0;
+        let all = Class::ALL.iter().map(|&c| counts.of(c).bytes).sum();
+        Some(Seen { owner: counts.of(Class::Owner).bytes, all, line: outlet.line() })
+    }
+
+    /// Others get at most this part of the time that interfaces send, in percent; `None`: all that is left.
+    pub fn set_part(&mut self, percent: Option<u8>) {
+        self.part = percent;
+        for link in self.io.links.iter_mut().flatten() {
+            link.set_part(percent);
+        }
+    }
+
     /// Counters of all ports.
     pub fn io_counters(&mut self) -> IoCounters {
         let host = self.io.tap.as_ref().map(Tap::counters).unwrap_or_default();
@@ -258,7 +304,7 @@ impl DataPlane for PortablePlane {
     }
 
     fn again_link(&mut self, link: LinkId, frame: Frame) {
-        self.plane.link_rx(link, frame, self.io.now, &mut self.io);
+        self.plane.link_again(link, frame, self.io.now, &mut self.io);
     }
 
     fn again_host(&mut self, frame: Frame) {

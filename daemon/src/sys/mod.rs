@@ -4,6 +4,7 @@
 //! leaves this folder.
 #![allow(unsafe_code, reason = "system calls that neither nix nor socket2 wraps; kept in one place")]
 
+pub mod clock;
 pub mod ethtool;
 #[cfg(feature = "lab")]
 pub mod lab;

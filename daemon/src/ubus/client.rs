@@ -154,8 +154,6 @@ async fn answer(call: &Message, desk: &Desk) -> Vec<Vec<u8>> {
             nix::sys::signal::raise(nix::sys::signal::Signal::SIGHUP).map(|()| None).map_err(|_| status::UNKNOWN_ERROR)
         }
         (_, None) => Err(status::INVALID_ARGUMENT),
-        // What was carried for whom; a ledger by node will stand beside it.
-        ("share", Some(page)) => data(call, object, "statistics", page, desk).await.map(Some),
         (name, Some(page)) if METHODS.iter().any(|(known, _)| *known == name) => {
             data(call, object, name, page, desk).await.map(Some)
         }

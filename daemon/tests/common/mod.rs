@@ -15,7 +15,8 @@ use meshwork::control::About;
 use meshwork::control::protocol::{ConfigView, Reload};
 use meshwork::history::{Figures, Key, Point, Told};
 use meshwork::io::{IoCounters, PortCounters};
-use meshwork::run::{ControlRequest, LinkSetup, NodeSnapshot, Remembered, RunSetup, Wanted};
+use meshwork::ledger::{Date, Ledger, NodeSums, Sums};
+use meshwork::run::{CommonsView, ControlRequest, Giving, LinkSetup, NodeSnapshot, Remembered, RunSetup, Wanted};
 use packet::{MacAddr, Vid};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -63,6 +64,7 @@ pub fn setup() -> RunSetup {
         up: true,
         queue: true,
         guests: Vec::new(),
+        giving: Giving::default(),
         state_dir: None,
         history_file: None,
         user: None,
@@ -232,11 +234,20 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
         io,
         alarms: Vec::new(),
         busy: vec![("wlan0".to_owned(), 35)],
+        commons: commons(),
         refused: vec![("eth0".into(), "it is a port of the bridge br-lan".into())],
         pid: 42,
         version: "9.9.9",
         rss_bytes: 4096,
     }
+}
+
+fn commons() -> CommonsView {
+    let day = Some(Date { year: 2026, month: 11, day: 23 });
+    let mut ledger = Ledger::default();
+    ledger.book(day, Sums { carried: 5000, used_sent: 70, seconds: 60, ..Sums::default() });
+    ledger.book_node(day, mac(2), NodeSums { carried: 5000, handed: 4000, used: 70 });
+    CommonsView { month: 5000, ledger, ..CommonsView::default() }
 }
 
 fn address(ip: IpAddr, vid: Vid, contested: bool) -> AddressView {

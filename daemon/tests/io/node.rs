@@ -1,7 +1,7 @@
 //! A whole node: two of them find each other, and the system is put back as it was found.
 
 use crate::world::{Net, Wire, in_namespace, until};
-use meshwork::run::{ControlRequest, LinkSetup, NodeSnapshot, RunSetup, run};
+use meshwork::run::{ControlRequest, Giving, LinkSetup, NodeSnapshot, RunSetup, run};
 use packet::MacAddr;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +27,7 @@ fn setup(links: &[&str]) -> RunSetup {
         up: true,
         queue: true,
         guests: Vec::new(),
+        giving: Giving::default(),
         state_dir: None,
         history_file: None,
         user: None,

@@ -8,7 +8,8 @@ use mesh_core::fib::NextHop;
 use mesh_core::multicast::{Listeners, Querier, Version};
 use mesh_core::{
     Algorithm, Behind, Caps, Choice, DataPlane, Duration, Echo, Event, FibChange, Frame, GatewayConfig, GatewayMode,
-    HostInfo, Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, Seqnos, Station, drive,
+    HostInfo, Input, Instant, LinkConfig, LinkId, LinkSpeed, Measure, Mesh, MeshConfig, Meter, OwnerUse, Seqnos,
+    Station, drive,
 };
 use packet::{MacAddr, Vid};
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,15 @@ enum Told {
     LinkUse {
         link: u8,
         bytes: u64,
+    },
+    OwnerUse {
+        link: u8,
+        sent: u64,
+        received: u64,
+        line: Option<u64>,
+    },
+    Gives {
+        gives: bool,
     },
     LinkDown {
         link: u8,
@@ -514,6 +524,10 @@ impl Told {
                 }
             }
             Input::LinkUse(link, bytes) => Self::LinkUse { link: link.0, bytes: *bytes },
+            Input::OwnerUse(link, used) => {
+                Self::OwnerUse { link: link.0, sent: used.sent, received: used.received, line: used.line }
+            }
+            Input::Gives(gives) => Self::Gives { gives: *gives },
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
             Input::CarrierLost(link) => Self::CarrierLost { link: link.0 },
             Input::Internet(online) => Self::Internet { online: *online },
@@ -574,6 +588,10 @@ impl Told {
                 Input::Station(LinkId(*link), mac(neigh)?, Station::Failed(*frames))
             }
             Self::LinkUse { link, bytes } => Input::LinkUse(LinkId(*link), *bytes),
+            Self::OwnerUse { link, sent, received, line } => {
+                Input::OwnerUse(LinkId(*link), OwnerUse { sent: *sent, received: *received, line: *line })
+            }
+            Self::Gives { gives } => Input::Gives(*gives),
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),
             Self::CarrierLost { link } => Input::CarrierLost(LinkId(*link)),
             Self::Internet { online } => Input::Internet(*online),

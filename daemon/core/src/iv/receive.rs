@@ -439,19 +439,24 @@ impl Mesh {
         if ttl <= 1 || !(from_best || direct) {
             return;
         }
+        // Who gives nothing still echoes what a neighbour says of itself.
+        let echo = direct && out == hop.link;
+        if !self.gives && !echo {
+            return;
+        }
         let Some(mtu) = self.links.get(&out).map(|l| l.cfg.mtu) else { return };
         let mut header = *ogm.header;
-        if !from_best {
+        if !from_best || !self.gives {
             header.flags |= NOT_BEST_NEXT_HOP;
         }
-        if direct && out == hop.link {
+        if echo {
             header.flags |= DIRECTLINK;
         } else {
             header.flags &= !DIRECTLINK;
         }
         header.ttl = ttl - 1;
         header.prev_sender = hop.neigh;
-        header.tq = apply_hop_penalty(tq, self.cfg.hop_penalty);
+        header.tq = apply_hop_penalty(tq, self.relay_penalty(hop.link, out));
         let mut bytes = header.as_bytes().to_vec();
         bytes.extend_from_slice(ogm.tvlvs);
         if bytes.len() > mtu {

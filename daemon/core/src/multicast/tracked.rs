@@ -80,7 +80,7 @@ impl Mesh {
         let listed = dests.len();
         dests.retain(|&dest| !self.is_own(dest));
         let for_us = dests.len() < listed;
-        if !dests.is_empty() {
+        if !dests.is_empty() && self.gives {
             let mut rest = Frame::copy_of(client);
             rest.priority = inner.priority(client);
             self.send_tracked(dests, Leg::Further { ttl: ttl - 1, tvlvs }, &rest);

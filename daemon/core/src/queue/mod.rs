@@ -12,6 +12,7 @@ mod codel;
 mod flows;
 pub(crate) mod inlet;
 pub mod limit;
+pub mod line;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -127,6 +128,8 @@ pub struct Queue {
     control_left: i32,
     /// Bytes that others may take from the owner.
     lent: i32,
+    /// Others have to wait, whatever the line takes.
+    held: bool,
     counts: QueueCounts,
 }
 
@@ -140,6 +143,7 @@ impl Queue {
             most: most.max(8),
             control_left: CONTROL_AHEAD,
             lent: 0,
+            held: false,
             counts: QueueCounts::default(),
         }
     }
@@ -152,6 +156,16 @@ impl Queue {
     /// True when none waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// True when one waits that may leave.
+    pub fn is_ready(&self) -> bool {
+        !self.control.is_empty() || !self.owner.is_empty() || (!self.held && !self.others.is_empty())
+    }
+
+    /// Lets others wait, whatever the line takes, or no longer.
+    pub fn hold_others(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// What passed.
@@ -195,9 +209,12 @@ impl Queue {
             }
             return Some(self.leave(frame, Class::Control, at, now));
         }
-        let lend = self.lent >= LENT_MOST && !self.others.is_empty();
+        let lend = self.lent >= LENT_MOST && !self.others.is_empty() && !self.held;
         let order = if lend { [Class::Relay, Class::Owner] } else { [Class::Owner, Class::Relay] };
         for class in order {
+            if class != Class::Owner && self.held {
+                continue;
+            }
             let contended = !self.owner.is_empty() && !self.others.is_empty();
             let Self { owner, others, counts, .. } = self;
             let flows = if class == Class::Owner { owner } else { others };
@@ -223,6 +240,7 @@ impl Queue {
 
     /// Gives everything back, for a link that closes.
     pub fn drain(&mut self, now: Instant, mut recycle: impl FnMut(Frame)) {
+        self.held = false;
         while let Some((frame, _)) = self.pop(now, &mut recycle) {
             recycle(frame);
         }

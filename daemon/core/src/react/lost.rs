@@ -62,7 +62,7 @@ impl Losses {
 
 impl Mesh {
     /// Tells Meshwork neighbours, `but` one, that our ways to these originators broke.
-    pub(super) fn tell_lost(&mut self, origs: &[MacAddr], but: Option<NextHop>, now: Instant) {
+    pub(crate) fn tell_lost(&mut self, origs: &[MacAddr], but: Option<NextHop>, now: Instant) {
         if !origs.is_empty() {
             self.ogm_queue.take_back(origs);
             self.take_back_ogm2s(origs);
@@ -189,7 +189,7 @@ impl Mesh {
                 }
                 continue;
             }
-            offers.extend(self.offer(orig, hop));
+            offers.extend(self.offer(orig, hop, now));
         }
         // We are the lost one, and here.
         for link in self.links.values().filter(|l| list.iter().any(|e| e.orig == l.cfg.mac)) {
@@ -200,12 +200,12 @@ impl Mesh {
     }
 
     /// What an OGM about an originator would say now if it left towards a neighbour.
-    fn offer(&self, orig: MacAddr, to: NextHop) -> Option<(MacAddr, u32)> {
+    fn offer(&self, orig: MacAddr, to: NextHop, now: Instant) -> Option<(MacAddr, u32)> {
         let o = self.originators.get(&orig)?;
         let table = Table::Link(to.link);
         let via = o.router(table).filter(|&via| via != to && !self.is_dead(via))?;
-        let metric = o.way(via)?.metric(table);
-        Some((orig, self.offered(metric))).filter(|(_, m)| *m > 0)
+        let metric = o.way(via).filter(|_| self.gives)?.metric(table);
+        Some((orig, self.offered(metric, via, to.link, now))).filter(|(_, m)| *m > 0)
     }
 
     fn receive_have(&mut self, hop: NextHop, list: &[Entry], now: Instant) {
@@ -224,7 +224,7 @@ impl Mesh {
             loss.settled = true;
             for asker in core::mem::take(&mut loss.askers) {
                 if asker != hop {
-                    let offer = self.offer(orig, asker);
+                    let offer = self.offer(orig, asker, now);
                     self.say(asker, say::HAVE, offer.as_slice());
                 }
             }

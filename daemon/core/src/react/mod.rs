@@ -178,15 +178,15 @@ impl Mesh {
 
     /// What our OGMs say of an originator, by the default table; 0 without a way.
     pub(crate) fn announced(&self, orig: MacAddr) -> u32 {
-        self.less_hop_penalty(self.originators.get(&orig).map_or(0, |o| o.metric(Table::Host)))
+        less_penalty(self.originators.get(&orig).map_or(0, |o| o.metric(Table::Host)), self.cfg.hop_penalty)
     }
 
     /// What an OGM that leaves an interface says where its table has this metric.
-    pub(crate) fn offered(&self, metric: u32) -> u32 {
+    pub(crate) fn offered(&self, metric: u32, via: NextHop, from: LinkId, now: Instant) -> u32 {
         match self.algorithm {
-            Algorithm::Iv => self.less_hop_penalty(metric),
-            // Taken off already, see `v::receive`.
-            Algorithm::V => metric,
+            Algorithm::Iv => less_penalty(metric, self.relay_penalty(via.link, from)),
+            // Our penalty is taken off already, see `v::receive`.
+            Algorithm::V => self.spare_throughput(metric, via, from, now),
         }
     }
 
@@ -208,12 +208,12 @@ impl Mesh {
             Algorithm::V => self.take_offer_v(orig, hop, metric, now),
         }
     }
+}
 
-    fn less_hop_penalty(&self, metric: u32) -> u32 {
-        let keep = u64::from(255 - u32::from(self.cfg.hop_penalty));
-        // Not more than before.
-        (u64::from(metric) * keep / 255) as u32
-    }
+fn less_penalty(metric: u32, penalty: u8) -> u32 {
+    let keep = u64::from(255 - u32::from(penalty));
+    // Not more than before.
+    (u64::from(metric) * keep / 255) as u32
 }
 
 /// The logarithm to base 2 of 1 in `odds`, in [`FRACTION`]s of a bit, rounded down.

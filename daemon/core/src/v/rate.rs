@@ -83,7 +83,7 @@ impl Rate {
         });
     }
 
-    fn current(&self, link: &LinkConfig, speed: LinkSpeed, now: Instant) -> (u32, RateSource) {
+    pub(crate) fn current(&self, link: &LinkConfig, speed: LinkSpeed, now: Instant) -> (u32, RateSource) {
         if let Some(set) = link.throughput.filter(|t| *t != 0) {
             return (set, RateSource::Configured);
         }

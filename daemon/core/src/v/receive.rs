@@ -251,12 +251,12 @@ impl Mesh {
         if heard.forwarded.replace(seqno) == Some(seqno) {
             return;
         }
-        if ttl <= 1 {
+        if ttl <= 1 || !self.gives {
             return;
         }
         let mut header = *h;
         header.ttl = ttl - 1;
-        header.throughput = throughput.into();
+        header.throughput = self.spare_throughput(throughput, hop, out, now).into();
         let mut bytes = header.as_bytes().to_vec();
         bytes.extend_from_slice(ogm.tvlvs);
         self.queue_ogm2(out, &bytes, now);

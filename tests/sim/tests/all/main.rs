@@ -10,5 +10,6 @@ mod figures;
 mod hole;
 mod leaves;
 mod recordings;
+mod share;
 mod storms;
 mod world;
