@@ -409,8 +409,8 @@ impl Node {
             self.inputs.extend(told);
             self.carry_out();
             if self.memory.is_due(now) {
-                let Self { memory, mesh, plane, .. } = self;
-                memory.look(&mesh.neighbors(now), mesh.algorithm(), plane.tally(), None, now);
+                let Self { memory, mesh, plane, commons, .. } = self;
+                memory.look(&mesh.neighbors(now), mesh.algorithm(), plane.tally(), commons.spare(), now);
             }
         }
     }

@@ -160,7 +160,7 @@ impl Outlet {
         if self.part.as_ref().map(Part::percent) != percent {
             self.part = percent.map(Part::new);
             // Whoever waits for nothing any more is let go at the next turn.
-            self.gate = Some(Box::pin(sleep(std::time::Duration::ZERO)));
+            self.gate = Some(Box::pin(sleep(Duration::ZERO)));
         }
     }
 

@@ -65,6 +65,8 @@ pub(super) struct Commons {
     /// Owner's bytes sent by each hard interface at the last look, and all that went either way.
     links: SortedMap<LinkId, (u64, u64)>,
     looked: Instant,
+    /// What interfaces had left in the last second, bytes; `None` where nothing is known of any.
+    spare: Option<u64>,
 }
 
 impl Commons {
@@ -72,7 +74,7 @@ impl Commons {
     pub(super) fn new(dir: Option<&Path>, mesh: &str, giving: Giving, now: Instant) -> Self {
         let file = LedgerFile::new(dir, mesh, now);
         let view = CommonsView { giving, ledger: file.load(), ..CommonsView::default() };
-        Self { view, file, counted: QueueCounts::default(), links: SortedMap::new(), looked: now }
+        Self { view, file, counted: QueueCounts::default(), links: SortedMap::new(), looked: now, spare: None }
     }
 
     /// Other settings.
@@ -83,6 +85,11 @@ impl Commons {
     /// The account goes on in another place.
     pub(super) fn move_to(&mut self, dir: Option<&Path>, mesh: &str, now: Instant) {
         self.file = LedgerFile::new(dir, mesh, now);
+    }
+
+    /// What interfaces had left in the last second, in kbit/s, where it is known how fast any is.
+    pub(super) fn spare(&self) -> Option<u64> {
+        self.spare.map(|bytes| bytes / 125)
     }
 
     /// What others see.
@@ -159,6 +166,7 @@ impl Commons {
             let bytes = |counts: &QueueCounts| counts.of(class).bytes;
             bytes(&self.counted).saturating_sub(bytes(&before))
         };
+        self.spare = None;
         let mut sums = Sums {
             carried: gained(Class::Relay),
             guests: gained(Class::Guest),
@@ -182,7 +190,9 @@ impl Commons {
             inputs.push(Input::OwnerUse(id, used));
             if let Some(line) = mesh.line_bytes(id, now) {
                 let could = u64::try_from(u128::from(line) * u128::from(micros) / 1_000_000).unwrap_or(u64::MAX);
-                sums.spare = sums.spare.saturating_add(could.saturating_sub(seen.all - all));
+                let left = could.saturating_sub(seen.all - all);
+                sums.spare = sums.spare.saturating_add(left);
+                self.spare = Some(self.spare.unwrap_or(0).saturating_add(per_second(left)));
             }
         }
         self.view.ledger.book(day, sums);
