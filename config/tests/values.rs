@@ -141,6 +141,11 @@ wan = "eth5"
 wan_down = "20Mbit"
 wan_up = "4Mbit"
 
+[share]
+give = "80%"
+give_hours = ["22:00-06:00"]
+give_budget = "50GiB"
+
 [limits]
 originators = 100
 neighbors = 10

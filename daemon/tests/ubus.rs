@@ -151,7 +151,7 @@ fn a_node_is_published_asked_watched_and_comes_back() {
             ("originators", "orig_address"),
             ("clients", "global_clients"),
             ("gateways", "gateways"),
-            ("share", "counters"),
+            ("share", "carried_bytes"),
         ] {
             let (data, status) = bus.call(method, &[]).await;
             let data = data.unwrap();
