@@ -40,7 +40,7 @@ export async function browser(executablePath, origin) {
     const context = await chrome.newContext(options);
     await context.addCookies(cookies);
     const page = await context.newPage();
-    page.on("console", (m) => m.type() === "error" && bad.push(m.text()));
+    page.on("console", (m) => m.type() === "error" && bad.push(`${m.text()} ${m.location().url}`));
     page.on("pageerror", (e) => bad.push(String(e)));
     page.on("request", (r) => {
       if (!r.url().startsWith(origin) && !r.url().startsWith("data:")) bad.push(`outside: ${r.url()}`);

@@ -244,7 +244,7 @@ impl<'a> Page<'a> {
         }
         let (up, memory) = (span(status.uptime_msecs / 1000), status.rss_bytes * 10 / 1024 / 1024);
         self.raw("<li><b>").text(&up).raw("</b> ").say("uptime").raw("</li><li><b>");
-        let _ = write!(self.out, "{}.{}</b> MiB ", memory / 10, memory % 10);
+        let _ = write!(self.out, "{}.{} MiB</b>", memory / 10, memory % 10);
         self.say("memory").raw("</li></ul>\n");
         self.alarms();
         self.neighbors(&view::neighbors(v.s).collect::<Vec<_>>());

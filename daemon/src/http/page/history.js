@@ -84,7 +84,7 @@ const past = (box, say, get) => {
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "past" } },
       scales: { x: { time: true, range: [Math.min(times[0], now - 11 * step) - step, now] }, y: { range: [0, most] } },
       axes: [
-        { ...axis, space: 70, incrs: [60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 345600, 604800], values: (_, all) => all.map(time) },
+        { ...axis, size: 30, space: 70, incrs: [60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 345600, 604800], values: (_, all) => all.map(time) },
         { ...axis, size: 74, space: 34, values: (_, all) => all.map((v) => kind.unit(v)) },
       ],
       series: [{}, ...lines.map((line) => kind.bars

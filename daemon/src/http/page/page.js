@@ -151,14 +151,14 @@
       if (chosen?.node === n.id) kinds.push("chosen");
       const g = part(n.id, () => {
         const g = drawn("g", { tabindex: 0, role: "button" });
-        g.append(drawn("g"), drawn("text", { y: 26, "text-anchor": "middle" }));
+        g.append(drawn("ellipse", { cy: 7, rx: 22, ry: 24 }), drawn("g"), drawn("text", { y: 26, "text-anchor": "middle" }));
         choosable(g, () => show({ node: n.id }));
         return g;
       });
       set(g, { class: kinds.join(" "), transform: `translate(${n.at.map((c) => c.toFixed(1)).join(" ")})`, "aria-label": n.label });
       const shape = n.p.meshwork ? "circle" : "rect";
-      if (g.firstChild.tagName !== shape) g.firstChild.replaceWith(drawn(shape));
-      set(g.firstChild, n.p.meshwork ? { r: n.id === us ? 13 : 10 } : { x: -9, y: -9, width: 18, height: 18, rx: 2 });
+      if (g.children[1].tagName !== shape) g.children[1].replaceWith(drawn(shape));
+      set(g.children[1], n.p.meshwork ? { r: n.id === us ? 13 : 10 } : { x: -9, y: -9, width: 18, height: 18, rx: 2 });
       g.lastChild.textContent = n.label === n.id ? n.id.slice(9) : n.label;
     }));
     detail();

@@ -75,7 +75,7 @@
       const g = part(n.name, () => {
         const label = drawn("text", { y: 26, "text-anchor": "middle" });
         label.textContent = n.name;
-        return drawn("g", {}, drawn("a", { href: page(n.name), "aria-label": `page of ${n.name}` }, drawn("circle", { r: 11 }), label));
+        return drawn("g", {}, drawn("a", { href: page(n.name), "aria-label": `page of ${n.name}` }, drawn("ellipse", { cy: 7, rx: 22, ry: 24 }), drawn("circle", { r: 11 }), label));
       });
       set(g, { class: n.running ? "node ours" : "node off", transform: `translate(${places.get(n.name).at.map((c) => c.toFixed(1)).join(" ")})` });
     }));
