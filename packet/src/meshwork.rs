@@ -35,6 +35,9 @@ pub mod say {
     pub const ASK: u8 = 3;
     /// "They do", the same way.
     pub const ANSWER: u8 = 4;
+    /// "My owner waits for the air that we share": hold back what you carry for others, for as many
+    /// milliseconds as the number says. No entries.
+    pub const YIELD: u8 = 5;
 }
 
 /// The 24 bytes that all Meshwork messages begin with.

@@ -29,6 +29,8 @@ pub enum Input {
     OwnerUse(LinkId, OwnerUse),
     /// Whether this node carries for others at all; it does until this was said.
     Gives(bool),
+    /// Frames of the owner wait at a hard interface; said every 100 ms while they do.
+    OwnerWaits(LinkId),
     /// News of a neighbour from the driver of a radio. Rates are told as often as hellos are sent,
     /// also when they stay the same: a station that is told of no more is unknown again.
     Station(LinkId, MacAddr, Station),

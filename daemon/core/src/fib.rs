@@ -127,6 +127,9 @@ pub enum FibChange {
         /// Two clients that have one of these bits in common are kept apart.
         bits: u8,
     },
+    /// What is carried for others is held back on a hard interface until then: a neighbour's owner waits for
+    /// the air.
+    Yield(LinkId, Instant),
     /// A station here is a guest, or is none any more.
     Guest(MacAddr, bool),
     /// A client of another node: its best originator, or `None` when it is gone.
@@ -302,7 +305,7 @@ impl Fib {
         match *change {
             FibChange::Own { orig, ttvn } => (self.own, self.ttvn) = (orig, ttvn),
             // Frames are watched where they leave, see `Plane`.
-            FibChange::Watch(_) => {}
+            FibChange::Watch(_) | FibChange::Yield(..) => {}
             FibChange::Fragmentation(on) => self.fragmentation = on,
             FibChange::Carry(on) => self.carries = on,
             FibChange::Snoop(snoop) => self.snoop = snoop,

@@ -43,6 +43,8 @@ pub(crate) struct Link {
     pub(crate) load: crate::share::Load,
     /// V: hellos, and OGMs waiting to leave here.
     pub(crate) v: crate::v::LinkState,
+    /// Requests for the air.
+    pub(crate) courtesy: crate::react::Courtesy,
 }
 
 /// A neighbour on one hard interface.
@@ -139,6 +141,7 @@ impl Link {
             newcomers: Bucket::new(NEW_NEIGHBORS.0, NEW_NEIGHBORS.1, now),
             twin: crate::alarm::Doubt::default(),
             load: crate::share::Load::default(),
+            courtesy: crate::react::Courtesy::new(now),
             v: crate::v::LinkState::new(rng.next_u32(), now),
         };
         link.restart(mesh, rng, now);

@@ -216,6 +216,10 @@ impl Mesh {
                 self.set_gives(gives, now);
                 Ok(())
             }
+            Input::OwnerWaits(id) => {
+                self.owner_waits(id, now);
+                Ok(())
+            }
             Input::Station(id, neigh, station) => {
                 if let Some(n) = self.links.get_mut(&id).and_then(|l| l.neighbors.get_mut(&neigh)) {
                     n.v.rate.note_station(station, now);

@@ -71,7 +71,7 @@ impl Outlet {
             return;
         }
         if let Some(mut old) = self.queue.take() {
-            old.hold_others(false);
+            old.free_others();
             while let Some((frame, _)) = old.pop(now, |late| gear.pool.put(late)) {
                 self.batch.push(frame);
             }
@@ -92,9 +92,10 @@ impl Outlet {
         &mut *self.port
     }
 
-    /// True when there is something to do; otherwise the task is woken when there is.
-    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> bool {
-        let waiting = !self.batch.is_empty() || self.queue.as_ref().is_some_and(Queue::is_ready);
+    /// True when there is something to do; otherwise the task is woken when there is. `now` is the time of the last
+    /// round.
+    pub fn poll_ready(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let waiting = !self.batch.is_empty() || self.queue.as_ref().is_some_and(|q| q.is_ready(now));
         let open = self.gate.as_mut().is_some_and(|gate| gate.as_mut().poll(cx).is_ready());
         if open {
             self.gate = None;
@@ -102,11 +103,23 @@ impl Outlet {
         self.port.poll_ready(waiting || open, cx) || open
     }
 
+    /// A neighbour's owner waits for the air: others are held back until then.
+    pub fn hold_others(&mut self, until: Instant) {
+        if let Some(queue) = &mut self.queue {
+            queue.hold_others(until);
+        }
+    }
+
+    /// Our own owner waits.
+    pub fn owner_waits(&self, now: Instant) -> bool {
+        self.queue.as_ref().is_some_and(|q| q.owner_waits(now))
+    }
+
     /// Sends a frame, now or when it is its turn.
     #[inline]
     pub fn push(&mut self, frame: Frame, fib: &Fib, gear: &mut Gear, now: Instant) {
         match &mut self.queue {
-            Some(queue) if self.port.is_blocked() || !queue.is_empty() => {
+            Some(queue) if self.port.is_blocked() || !queue.is_empty() || queue.is_held(now) => {
                 let tag = Tag::of(&frame, fib);
                 queue.push(frame, tag, now, |old| gear.pool.put(old));
             }
@@ -141,7 +154,7 @@ impl Outlet {
         }
         self.refill(gear, now);
         if let Some(queue) = &self.queue {
-            if self.port.is_blocked() && queue.is_ready() {
+            if self.port.is_blocked() && queue.is_ready(now) {
                 let bytes = Class::ALL.iter().map(|&class| queue.counts().of(class).bytes).sum();
                 self.line.full(bytes, now);
             } else {
@@ -164,12 +177,12 @@ impl Outlet {
         }
     }
 
-    /// Holds others back while they had their part of the time.
+    /// Holds others back while they had their part of the time, or while a neighbour's owner waits.
     fn hold(&mut self, now: Instant) {
         let Some(queue) = &mut self.queue else { return };
-        let wait = self.part.as_mut().and_then(|part| part.wait(now));
-        queue.hold_others(wait.is_some());
-        match wait {
+        let spent = self.part.as_mut().and_then(|part| part.wait(now));
+        queue.shut_others(spent.is_some());
+        match spent.max(queue.yields(now)) {
             Some(wait) if !queue.is_empty() && self.gate.is_none() => self.gate = Some(Box::pin(sleep(wait))),
             Some(_) => {}
             None => self.gate = None,
@@ -200,7 +213,7 @@ impl Outlet {
         }
         self.hold(now);
         let Some(queue) = &mut self.queue else { return };
-        while !self.port.is_blocked() && queue.is_ready() {
+        while !self.port.is_blocked() && queue.is_ready(now) {
             let left = self.port.unsent().unwrap_or(0);
             if self.limit.refill(left, self.held, now) {
                 self.port.limit_unsent(self.limit.bytes());
@@ -212,18 +225,23 @@ impl Outlet {
                 if let Some(part) = self.part.as_mut().filter(|_| matches!(class, Class::Relay | Class::Guest)) {
                     part.sent(frame.len(), self.line.rate());
                     if let Some(wait) = part.wait(now) {
-                        queue.hold_others(true);
+                        queue.shut_others(true);
                         self.gate.get_or_insert_with(|| Box::pin(sleep(wait)));
                     }
                 }
                 room = room.saturating_sub(frame.len() + KERNEL_PART);
                 self.batch.push(frame);
             }
+            if self.batch.is_empty() {
+                break;
+            }
             self.port.send(gear, &mut self.batch);
             self.held = self.port.is_blocked();
         }
         if queue.is_empty() {
             self.limit.idle(now);
+        } else if !queue.is_ready(now) {
+            self.hold(now);
         }
     }
 

@@ -10,7 +10,7 @@ use mesh_core::book::Book;
 use mesh_core::config::MAX_LINKS;
 use mesh_core::fib::{NextHop, Table};
 use mesh_core::queue::{Class, QueueCounts};
-use mesh_core::{Counters, DataPlane, Drop, Fib, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
+use mesh_core::{Counters, DataPlane, Drop, Duration, Fib, FibChange, Frame, Input, Instant, LinkId, Plane, PlaneSink};
 use packet::MacAddr;
 use std::task::{Context, Poll};
 
@@ -41,6 +41,9 @@ pub struct Seen {
     pub line: Option<u64>,
 }
 
+/// The owner's waiting is looked at so often.
+const ASK_EVERY: Duration = Duration::from_millis(100);
+
 /// Everything a decision of the hot path may touch.
 struct Io {
     /// Time of this round.
@@ -53,6 +56,8 @@ struct Io {
     gear: Gear,
     punted: Vec<Input>,
     lost_punts: u64,
+    /// When the control side is told next whether the owner waits.
+    ask_at: Instant,
     dropped: Counters,
     tally: Tally,
     /// Counters of ports that are closed.
@@ -76,6 +81,7 @@ impl PortablePlane {
                 to_host: Vec::new(),
                 gear: Gear::new(frame_len),
                 punted: Vec::new(),
+                ask_at: Instant::ZERO,
                 lost_punts: 0,
                 dropped: Counters::default(),
                 tally: Tally::default(),
@@ -174,7 +180,7 @@ impl PortablePlane {
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut ready = self.io.tap.as_mut().is_some_and(|tap| tap.poll_ready(cx));
         for link in self.io.links.iter_mut().flatten() {
-            ready |= link.poll_ready(cx);
+            ready |= link.poll_ready(self.io.now, cx);
         }
         if ready { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -208,6 +214,10 @@ impl PortablePlane {
             }
         }
         self.pass_gates();
+        if now >= self.io.ask_at {
+            self.io.ask_at = now + ASK_EVERY;
+            self.io.ask_for_air();
+        }
         busy
     }
 
@@ -292,6 +302,11 @@ impl DataPlane for PortablePlane {
         {
             self.io.tally.way_changed(before, next);
         }
+        if let FibChange::Yield(link, until) = *change
+            && let Some(Some(to)) = self.io.links.get_mut(usize::from(link.0))
+        {
+            to.hold_others(until);
+        }
         self.plane.apply(change);
     }
 
@@ -315,6 +330,19 @@ impl DataPlane for PortablePlane {
         let mut all = self.plane.counters().clone();
         all.merge(&self.io.dropped);
         all
+    }
+}
+
+impl Io {
+    /// The control side is told where the owner waits.
+    fn ask_for_air(&mut self) {
+        for (i, link) in self.links.iter().enumerate() {
+            if let (Some(link), Ok(id)) = (link, u8::try_from(i))
+                && link.owner_waits(self.now)
+            {
+                self.punted.push(Input::OwnerWaits(LinkId(id)));
+            }
+        }
     }
 }
 

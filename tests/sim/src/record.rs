@@ -134,6 +134,9 @@ enum Told {
         neigh: String,
         frames: u32,
     },
+    OwnerWaits {
+        link: u8,
+    },
     LinkUse {
         link: u8,
         bytes: u64,
@@ -523,6 +526,7 @@ impl Told {
                     Station::Failed(frames) => Self::StationFailed { link, neigh, frames },
                 }
             }
+            Input::OwnerWaits(link) => Self::OwnerWaits { link: link.0 },
             Input::LinkUse(link, bytes) => Self::LinkUse { link: link.0, bytes: *bytes },
             Input::OwnerUse(link, used) => {
                 Self::OwnerUse { link: link.0, sent: used.sent, received: used.received, line: used.line }
@@ -587,6 +591,7 @@ impl Told {
             Self::StationFailed { link, neigh, frames } => {
                 Input::Station(LinkId(*link), mac(neigh)?, Station::Failed(*frames))
             }
+            Self::OwnerWaits { link } => Input::OwnerWaits(LinkId(*link)),
             Self::LinkUse { link, bytes } => Input::LinkUse(LinkId(*link), *bytes),
             Self::OwnerUse { link, sent, received, line } => {
                 Input::OwnerUse(LinkId(*link), OwnerUse { sent: *sent, received: *received, line: *line })

@@ -6,7 +6,8 @@
 //! their connections last while the owner fills the line.
 //!
 //! Nothing here knows rates: what the line takes decides ([`limit::Limit`]). Pure: time and frames are
-//! arguments.
+//! arguments. Where the air is shared, others can be held back for a neighbour's owner too
+//! ([`Queue::hold_others`]).
 
 mod codel;
 mod flows;
@@ -35,6 +36,11 @@ const CONTROL_PART: i32 = 4;
 const LENT_PART: i32 = 49;
 /// What is lent is never more than this ahead: one full frame.
 const LENT_MOST: i32 = 1600;
+
+/// While others are held back, one frame of theirs leaves so often, so that their connections last.
+const HELD_GAP: Duration = Duration::from_millis(20);
+/// The owner waits when frames of his were here for so long without a break.
+const OWNER_WAITS: Duration = Duration::from_millis(20);
 
 /// Frames and time of one class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -129,7 +135,12 @@ pub struct Queue {
     /// Bytes that others may take from the owner.
     lent: i32,
     /// Others have to wait, whatever the line takes.
-    held: bool,
+    shut: bool,
+    /// Others are held back until then, but for a frame now and then.
+    held_until: Instant,
+    next_held: Instant,
+    /// Since when frames of the owner wait, if any do.
+    owner_since: Option<Instant>,
     counts: QueueCounts,
 }
 
@@ -143,7 +154,10 @@ impl Queue {
             most: most.max(8),
             control_left: CONTROL_AHEAD,
             lent: 0,
-            held: false,
+            shut: false,
+            held_until: Instant::ZERO,
+            next_held: Instant::ZERO,
+            owner_since: None,
             counts: QueueCounts::default(),
         }
     }
@@ -159,13 +173,14 @@ impl Queue {
     }
 
     /// True when one waits that may leave.
-    pub fn is_ready(&self) -> bool {
-        !self.control.is_empty() || !self.owner.is_empty() || (!self.held && !self.others.is_empty())
+    pub fn is_ready(&self, now: Instant) -> bool {
+        let open = !self.shut && self.yields(now).is_none();
+        !self.control.is_empty() || !self.owner.is_empty() || (open && !self.others.is_empty())
     }
 
     /// Lets others wait, whatever the line takes, or no longer.
-    pub fn hold_others(&mut self, held: bool) {
-        self.held = held;
+    pub fn shut_others(&mut self, shut: bool) {
+        self.shut = shut;
     }
 
     /// What passed.
@@ -176,6 +191,33 @@ impl Queue {
     /// Changes how many frames may wait.
     pub fn resize(&mut self, most: usize) {
         self.most = most.max(8);
+    }
+
+    /// Others are held back until then: a neighbour's owner waits for the same air.
+    pub fn hold_others(&mut self, until: Instant) {
+        self.held_until = self.held_until.max(until);
+    }
+
+    /// Others are held back no longer, for any reason.
+    pub fn free_others(&mut self) {
+        self.held_until = Instant::ZERO;
+        self.shut = false;
+    }
+
+    /// True while others are held back.
+    pub fn is_held(&self, now: Instant) -> bool {
+        now < self.held_until
+    }
+
+    /// How long others have to wait for a neighbour's owner; `None` if one of their frames may leave now.
+    pub fn yields(&self, now: Instant) -> Option<Duration> {
+        let until = self.next_held.min(self.held_until);
+        (now < until).then(|| until.since(now))
+    }
+
+    /// Frames of the owner have been waiting without a break.
+    pub fn owner_waits(&self, now: Instant) -> bool {
+        self.owner_since.is_some_and(|since| now.since(since) >= OWNER_WAITS)
     }
 
     /// Takes a frame in. Those dropped to make room go to `recycle`.
@@ -190,7 +232,10 @@ impl Queue {
                 }
                 self.control.push_back((frame, now));
             }
-            Class::Owner => self.owner.push(frame, tag.place, now),
+            Class::Owner => {
+                self.owner_since.get_or_insert(now);
+                self.owner.push(frame, tag.place, now);
+            }
             Class::Guest | Class::Relay => self.others.push(frame, tag.place, now),
         }
         while self.owner.len() + self.others.len() > self.most {
@@ -209,10 +254,11 @@ impl Queue {
             }
             return Some(self.leave(frame, Class::Control, at, now));
         }
-        let lend = self.lent >= LENT_MOST && !self.others.is_empty() && !self.held;
+        let held = self.yields(now).is_some();
+        let lend = self.lent >= LENT_MOST && !self.others.is_empty() && !self.shut && !held;
         let order = if lend { [Class::Relay, Class::Owner] } else { [Class::Owner, Class::Relay] };
         for class in order {
-            if class != Class::Owner && self.held {
+            if class == Class::Relay && (self.shut || held) {
                 continue;
             }
             let contended = !self.owner.is_empty() && !self.others.is_empty();
@@ -222,7 +268,13 @@ impl Queue {
                 counts.dropped(frame.class.unwrap_or(class), why);
                 recycle(frame);
             });
+            if self.owner.is_empty() {
+                self.owner_since = None;
+            }
             let Some((frame, at)) = popped else { continue };
+            if class == Class::Relay && self.is_held(now) {
+                self.next_held = now + HELD_GAP;
+            }
             let len = frame.len() as i32;
             self.control_left = (self.control_left + len / CONTROL_PART).min(CONTROL_AHEAD);
             if class == Class::Owner {
@@ -240,7 +292,7 @@ impl Queue {
 
     /// Gives everything back, for a link that closes.
     pub fn drain(&mut self, now: Instant, mut recycle: impl FnMut(Frame)) {
-        self.held = false;
+        self.free_others();
         while let Some((frame, _)) = self.pop(now, &mut recycle) {
             recycle(frame);
         }

@@ -142,6 +142,41 @@ fn a_small_flow_does_not_wait_behind_a_big_one() {
 }
 
 #[test]
+fn others_are_held_back_for_a_neighbours_owner() {
+    let mut queue = Queue::new(1, 512);
+    let at = |ms: u64| Instant::from_micros(1_000_000 + ms * 1000);
+    for i in 0..100 {
+        queue.push(frame(LEN), tag(Class::Relay, 1, i), at(0), |_| ());
+    }
+    queue.push(frame(LEN), tag(Class::Owner, 9, 1), at(0), |_| ());
+    queue.push(frame(60), tag(Class::Control, 0, 0), at(0), |_| ());
+    queue.hold_others(at(200));
+    let taken = |queue: &mut Queue, ms: u64| queue.pop(at(ms), |_| ()).map(|(_, class)| class);
+    assert_eq!(taken(&mut queue, 1), Some(Class::Control));
+    assert_eq!(taken(&mut queue, 1), Some(Class::Owner), "our own owner is not held back");
+    let relay = (1..200).filter(|ms| taken(&mut queue, *ms).is_some()).count();
+    assert_eq!(relay, 10, "one every 20 ms, so that connections last");
+    assert!(queue.yields(at(190)).is_some_and(|wait| at(190) + wait <= at(200)) && !queue.is_ready(at(190)));
+    assert!(queue.yields(at(200)).is_none() && queue.is_ready(at(200)));
+    assert_eq!(taken(&mut queue, 200), Some(Class::Relay));
+    assert_eq!(taken(&mut queue, 200), Some(Class::Relay));
+}
+
+#[test]
+fn an_owner_who_waits_says_so() {
+    let mut queue = Queue::new(1, 512);
+    let at = |ms: u64| Instant::from_micros(1_000_000 + ms * 1000);
+    for ms in 0..40 {
+        queue.push(frame(LEN), tag(Class::Relay, 1, 1), at(ms), |_| ());
+    }
+    assert!(!queue.owner_waits(at(50)), "others are no reason");
+    queue.push(frame(LEN), tag(Class::Owner, 9, 1), at(50), |_| ());
+    assert!(!queue.owner_waits(at(60)) && queue.owner_waits(at(70)));
+    assert_eq!(queue.pop(at(70), |_| ()).map(|(_, c)| c), Some(Class::Owner));
+    assert!(!queue.owner_waits(at(90)), "it has gone");
+}
+
+#[test]
 fn overload_costs_those_who_cause_it() {
     let mut queue = Queue::new(1, 128);
     let now = Instant::ZERO;

@@ -114,23 +114,28 @@ impl Mesh {
         if list.is_empty() || !self.cfg.extensions {
             return;
         }
-        let own = self.own_orig();
         let Some(link) = self.links.get(&hop.link) else { return };
         let room = link.cfg.mtu.saturating_sub(MessageHeader::LEN) / Entry::LEN;
-        let eth = EthHeader { dst: hop.neigh, src: link.cfg.mac, ethertype: ETHERTYPE.into() };
         for part in list.chunks(room.clamp(1, 1000)) {
-            // At most 1000, see above.
-            let header = MessageHeader::new(hop.neigh, own, TTL, what, 0, part.len() as u16);
-            let mut frame = Frame::zeroed(ETH_LEN);
-            frame.bytes_mut().copy_from_slice(eth.as_bytes());
-            frame.extend(header.as_bytes());
-            for &(orig, metric) in part {
-                frame.extend(Entry { orig, metric: metric.into() }.as_bytes());
-            }
-            frame.priority = 7;
-            self.counters.add(Count::NewsTx, 1);
-            self.out.push_back(Output::LinkTx(hop.link, frame));
+            self.say_one(hop, what, 0, part);
         }
+    }
+
+    /// One message with at most 1000 entries, which have to fit the link.
+    pub(crate) fn say_one(&mut self, hop: NextHop, what: u8, number: u16, list: &[(MacAddr, u32)]) {
+        let own = self.own_orig();
+        let Some(link) = self.links.get(&hop.link) else { return };
+        let eth = EthHeader { dst: hop.neigh, src: link.cfg.mac, ethertype: ETHERTYPE.into() };
+        let header = MessageHeader::new(hop.neigh, own, TTL, what, number, list.len() as u16);
+        let mut frame = Frame::zeroed(ETH_LEN);
+        frame.bytes_mut().copy_from_slice(eth.as_bytes());
+        frame.extend(header.as_bytes());
+        for &(orig, metric) in list {
+            frame.extend(Entry { orig, metric: metric.into() }.as_bytes());
+        }
+        frame.priority = 7;
+        self.counters.add(Count::NewsTx, 1);
+        self.out.push_back(Output::LinkTx(hop.link, frame));
     }
 
     /// A Meshwork message for us.
@@ -145,7 +150,11 @@ impl Mesh {
         if header.unicast.ttl < TTL {
             return Err(Drop::Ttl);
         }
-        self.receive_news(NextHop { link, neigh: eth.src }, header.what(), list, now)
+        let hop = NextHop { link, neigh: eth.src };
+        if header.what() == say::YIELD && self.runs_meshwork(hop) {
+            return self.receive_yield(hop, header.number.get(), now);
+        }
+        self.receive_news(hop, header.what(), list, now)
     }
 
     /// A message of a Meshwork neighbour about its ways.

@@ -4,15 +4,17 @@
 //! gives silence a long time. Here a neighbour is left as soon as what is known of its own rhythm
 //! and losses makes an accident unlikely (one in a million): `rhythm` knows both, `probe` asks
 //! quickly while frames flow, `lost` tells Meshwork neighbours of a broken way and takes in their
-//! answers. Kernel nodes see echo requests and nothing else.
+//! answers. `courtesy` asks them for air. Kernel nodes see echo requests and nothing else.
 //!
 //! Wakes: one timer while frames flow, the worker once a second, news of the system. Emits: echo
 //! requests, Meshwork messages, forwarding table changes, events.
 
+mod courtesy;
 mod lost;
 mod probe;
 mod rhythm;
 
+pub(crate) use courtesy::Courtesy;
 pub(crate) use lost::Losses;
 pub(crate) use probe::Prober;
 pub(crate) use rhythm::Rhythm;

@@ -15,6 +15,7 @@ mod side;
 
 mod attacker;
 mod clients;
+mod courtesy;
 mod losses;
 mod parsers;
 mod routes;

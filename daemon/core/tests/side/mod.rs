@@ -42,16 +42,21 @@ pub struct Side {
     pub plane: Plane,
     pub wires: Wires,
     pub now: Instant,
+    /// Requests for air that were granted: where, when, and until when.
+    pub yields: Vec<(LinkId, Instant, Instant)>,
 }
 
 impl Side {
     pub fn new(seed: u64, now: Instant) -> Self {
-        Self { plane: Plane::new(seed), wires: Wires::default(), now }
+        Self { plane: Plane::new(seed), wires: Wires::default(), now, yields: Vec::new() }
     }
 }
 
 impl DataPlane for Side {
     fn apply(&mut self, change: &FibChange) {
+        if let FibChange::Yield(link, until) = *change {
+            self.yields.push((link, self.now, until));
+        }
         self.plane.apply(change);
     }
     fn inject_link(&mut self, link: LinkId, frame: Frame) {
