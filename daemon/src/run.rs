@@ -213,10 +213,10 @@ pub async fn run(
                 node.carry_out();
             }
             Turn::Frames => {
-                if node.frames() {
-                    // Lets tokio look at timers and at ports that became ready meanwhile.
-                    tokio::task::yield_now().await;
-                }
+                node.frames();
+                // Lets tokio look at timers and at ports that became ready meanwhile. Always, or a port that says
+                // that it is ready and is not would stop all else.
+                tokio::task::yield_now().await;
             }
             Turn::Tick => {}
         }
@@ -426,10 +426,10 @@ impl Node {
         self.carry_out();
     }
 
-    /// One batch from every port. True when there was anything.
-    fn frames(&mut self) -> bool {
+    /// One batch from every port.
+    fn frames(&mut self) {
         let now = self.now();
-        let busy = self.plane.round(now);
+        self.plane.round(now);
         for _ in 0..PUNT_PASSES {
             let mut punted = std::mem::take(&mut self.inputs);
             self.plane.take_punted(&mut punted);
@@ -443,7 +443,6 @@ impl Node {
             self.inputs = punted;
             self.plane.flush();
         }
-        busy
     }
 
     fn drive(&mut self, input: Input, now: Instant) {

@@ -38,7 +38,7 @@ pub struct Drain {
     /// Mean length of a frame, in bytes.
     mean: usize,
     /// Frames that the interface was rid of when it was asked last, sent or dropped; and when that was.
-    gone: u64,
+    gone: Option<u64>,
     asked: Instant,
     /// When the count moved last.
     moved: Instant,
@@ -51,7 +51,7 @@ impl Drain {
     /// Of the interface with this index.
     pub fn new(ifindex: u32) -> Self {
         let now = Instant::now();
-        let (below, mean, gone, early) = (0, 1514, 0, 0);
+        let (below, mean, gone, early) = (0, 1514, None, 0);
         Self { ifindex, socket: None, below, mean, gone, asked: now, moved: now, early, look_at: now }
     }
 
@@ -86,10 +86,9 @@ impl Drain {
             self.look_at = Instant::now() + 100 * LOOK_EVERY;
             return;
         };
-        let left = self.below.saturating_sub(gone.wrapping_sub(self.gone));
         // The first look has nothing to compare with.
-        let first = std::mem::replace(&mut self.gone, gone) == 0;
-        self.early = if unsent == Some(0) && left >= MISSING && !first { self.early + 1 } else { 0 };
+        let left = self.gone.replace(gone).map_or(0, |was| self.below.saturating_sub(gone.wrapping_sub(was)));
+        self.early = if unsent == Some(0) && left >= MISSING { self.early + 1 } else { 0 };
         self.below = if self.is_early() { left } else { 0 };
         (self.asked, self.moved) = (Instant::now(), Instant::now());
         self.look_at = self.asked + LOOK_EVERY;
@@ -102,8 +101,7 @@ impl Drain {
             self.asked = now;
             match self.ask() {
                 Some(gone) => {
-                    let left = gone.wrapping_sub(self.gone);
-                    self.gone = gone;
+                    let left = self.gone.replace(gone).map_or(0, |was| gone.wrapping_sub(was));
                     if left > 0 {
                         self.moved = now;
                     }

@@ -132,7 +132,12 @@ impl Port for PacketPort {
     fn poll_ready(&mut self, waiting: bool, cx: &mut Context<'_>) -> bool {
         let routing = self.routing.poll_read_ready(cx).is_ready();
         let payload = self.payload.poll_read_ready(cx).is_ready();
-        let write = waiting && self.blocked.as_ref().is_none_or(|fd| fd.poll_write_ready(cx).is_ready());
+        let write = waiting
+            && match &self.blocked {
+                Some(fd) => fd.poll_write_ready(cx).is_ready(),
+                // A driver that lets go early does not say when it has room; it is looked at when it is time.
+                None => self.look.is_none(),
+            };
         if write {
             self.blocked = None;
         }

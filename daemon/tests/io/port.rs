@@ -5,9 +5,10 @@ use mesh_core::Frame;
 use mesh_core::frame::HEADROOM;
 use meshwork::io::port::Gear;
 use meshwork::io::vnet::{Checksum, Vnet};
-use meshwork::io::{PacketPort, PnetPort, Port};
+use meshwork::io::{PacketPort, PnetPort, Port, Tap};
 use packet::MacAddr;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 const STRANGER: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x77]);
 
@@ -234,6 +235,35 @@ fn a_dead_interface_drops_and_counts() {
         a.send(&[too_long, one]);
         let counted = a.port.counters();
         assert_eq!((counted.tx_errors, counted.tx_frames), (3, 2), "one bad frame does not stop the next");
+    });
+}
+
+#[test]
+fn a_driver_that_lets_go_early_is_looked_at_now_and_then() {
+    in_namespace(async || {
+        // Nobody fetches what is sent here; the device takes a few hundred frames and drops the rest in silence.
+        let _tap = Tap::plain("early").unwrap();
+        Net::new().up("early", true);
+        let mut a = Open::new("early", false);
+        a.port.limit_unsent(20_000);
+        let one = mesh_frame(STRANGER, a.mac, 0x40, 1500);
+        let mut frames = Vec::new();
+        let began = Instant::now();
+        while !a.port.is_blocked() {
+            assert!(began.elapsed() < Duration::from_secs(20), "never found out");
+            frames = vec![Frame::copy_of(&one); 4];
+            a.port.send(&mut a.gear, &mut frames);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!frames.is_empty(), "what has no room waits");
+        a.port.send(&mut a.gear, &mut frames);
+        assert!(a.port.is_blocked());
+        // Ready at once and for ever would keep everything else from its turn.
+        let ready = std::future::poll_fn(|cx| Poll::Ready(a.port.poll_ready(true, cx))).await;
+        assert!(!ready, "there is no room, and so nothing to do");
+        let ready =
+            std::future::poll_fn(|cx| if a.port.poll_ready(true, cx) { Poll::Ready(()) } else { Poll::Pending });
+        tokio::time::timeout(Duration::from_secs(5), ready).await.expect("it is looked at again");
     });
 }
 
