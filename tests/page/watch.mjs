@@ -121,6 +121,7 @@ check(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWi
 await accessible(phone, "on a phone");
 const plain = await open("node/n1/", { viewport: { width: 900, height: 900 }, javaScriptEnabled: false, locale: "de-DE" });
 check((await plain.locator("#tables").innerText()).includes("Nachbarn"), "without script the tables are there, in German");
+check(!await plain.locator("#map").isVisible(), "and no frame for a map that cannot be drawn");
 check(await count(plain, "#nodes") === 1 && await plain.locator("section:has(#nodes) tbody tr").count() === NODES - 1, "with every node");
 await plain.screenshot({ path: `${pictures}/plain.png`, fullPage: true });
 await accessible(over, "the lab's overview");

@@ -244,7 +244,8 @@ impl<'a> Page<'a> {
         }
         let (up, memory) = (span(status.uptime_msecs / 1000), status.rss_bytes * 10 / 1024 / 1024);
         self.raw("<li><b>").text(&up).raw("</b> ").say("uptime").raw("</li><li><b>");
-        let _ = write!(self.out, "{}.{} MiB</b>", memory / 10, memory % 10);
+        let point = if self.language == Language::German { ',' } else { '.' };
+        let _ = write!(self.out, "{}{point}{} MiB</b> ", memory / 10, memory % 10);
         self.say("memory").raw("</li></ul>\n");
         self.alarms();
         self.neighbors(&view::neighbors(v.s).collect::<Vec<_>>());

@@ -79,7 +79,7 @@ const past = (box, say, get) => {
     const now = times[times.length - 1], step = history.step_msecs / 1000;
     const drawn = new window.charts.Chart({
       width: Math.max(260, place.clientWidth), height: 150,
-      padding: [8, 8, 0, 0],
+      padding: [12, 8, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "past" } },
       scales: { x: { time: true, range: [Math.min(times[0], now - 11 * step) - step, now] }, y: { range: [0, most] } },
