@@ -16,9 +16,12 @@ from world import Line, check, finish, in_namespace, until
 
 BENCH = os.environ["MESHWORK_BENCH"]
 LONG = bool(os.environ.get("LONG"))
-ROUNDS, SECONDS = (8, 8) if LONG else (3, 4)
+ROUNDS, SECONDS = (10, 5) if LONG else (3, 4)
 
 line = Line("mw-l", 4)
+if LONG:
+    # Before whatever else the machine does.
+    os.nice(-10)
 # w2 forwards between w1 and w3; w4 plays 499 more behind one neighbour.
 run_in = line.inside
 line.cable(2, "p2", 4, "p4")
@@ -54,7 +57,21 @@ bar = 50 if LONG else 500
 check(statistics.median(took) <= bar and (not LONG or max(took) <= 50), f"a scrape of 500 originators takes at most {bar} ms",
       f"median {statistics.median(took):.1f} ms, worst {max(took):.1f} ms, {size} bytes")
 
-# Forwarding, with and without a scrape a second, in turns.
+# What the threads of the node used of the processor, by thread, in ns.
+def spent():
+    tasks = f"/proc/{pid}/task"
+    return {t: int(open(f"{tasks}/{t}/schedstat").read().split()[0]) for t in os.listdir(tasks)}
+
+
+def used(before, after):
+    """Of the main loop and of all threads, in ns."""
+    loop = str(pid)
+    return after[loop] - before[loop], sum(after[t] - before.get(t, 0) for t in after)
+
+
+# Forwarding as fast as it goes, with and without a scrape a second, in turns. A machine that does other things too blurs
+# frames per second; frames per second of processor time it does not. Those of the main loop are what a node forwards
+# whose scrapes another core answers, those of all threads what it forwards with one core.
 sink = subprocess.Popen(["ip", "netns", "exec", line.ns(3), BENCH, "udp-sink", "10.9.0.3:9"], stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE, text=True)
 line.processes.append(sink)
@@ -67,29 +84,25 @@ def count():
 
 
 def rate(scraped):
+    """Frames per second of time, of the main loop and of all threads."""
     stop = threading.Event()
 
     def scrape():
         while not stop.wait(1):
-            subprocess.run(["ip", "netns", "exec", line.ns(2), "python3", "-c",
-                            "import urllib.request as u; u.urlopen('http://127.0.0.1:4305/metrics').read()"], check=True)
+            if scraped:
+                line.get(2, "/metrics")
 
-    def bare():
-        # The same work beside the node, so that only the node's own counts.
-        while not stop.wait(1):
-            subprocess.run(["ip", "netns", "exec", line.ns(2), "python3", "-c", "import urllib.request"], check=True)
-
-    thread = threading.Thread(target=scrape if scraped else bare)
+    thread = threading.Thread(target=scrape)
     sender = line.spawn(1, BENCH, "udp-send", "10.9.0.3:9", "1400", "0", str(SECONDS + 2))
     time.sleep(1)
     thread.start()
-    before, start = count(), time.monotonic()
+    first, busy, start = count(), spent(), time.monotonic()
     time.sleep(SECONDS)
-    got = (count() - before) / (time.monotonic() - start)
+    frames, busy, took = count() - first, used(busy, spent()), time.monotonic() - start
     stop.set()
     thread.join()
     sender.wait()
-    return got
+    return [frames / took, *(frames / (ns / 1e9) for ns in busy)]
 
 
 run_in(1, "ping", "-c", "3", "-W", "3", "10.9.0.3")
@@ -100,18 +113,15 @@ for i in range(ROUNDS):
     first = rate(i % 2 == 1)
     second = rate(i % 2 == 0)
     pairs.append((second, first) if i % 2 == 0 else (first, second))
-fall = 100 * (1 - statistics.median(s / b for s, b in pairs))
-spread = 100 * statistics.pstdev(s / b for s, b in pairs)
 bar = 2 if LONG else 25
-check(fall <= bar, f"forwarding falls by at most {bar} % while it is scraped every second",
-      f"{fall:.2f} % (spread {spread:.1f}), {statistics.median(b for _, b in pairs):.0f} frames/s without")
-
-
-# The same without the noise of a busy machine: what share of its processor the node spends on scrapes. A router with
-# one core forwards that much less when it has nothing to spare.
-def spent():
-    tasks = f"/proc/{pid}/task"
-    return {t: int(open(f"{tasks}/{t}/schedstat").read().split()[0]) for t in os.listdir(tasks)}
+for by, what in enumerate(["second", "second of the main loop", "second of all threads"]):
+    ratios = [scraped[by] / bare[by] for scraped, bare in pairs]
+    fall = 100 * (1 - statistics.median(ratios))
+    found = f"{fall:.2f} % (of {len(pairs)} pairs {100 * (1 - max(ratios)):.1f} to {100 * (1 - min(ratios)):.1f}), {statistics.median(bare[by] for _, bare in pairs):.0f} without"
+    if by:
+        check(fall <= bar, f"frames per {what} fall by at most {bar} % while it is scraped every second", found)
+    else:
+        print(f"     frames per {what} fall by {found}", flush=True)
 
 
 def share(scraped):
@@ -120,21 +130,19 @@ def share(scraped):
         time.sleep(1)
         if scraped:
             line.get(2, "/metrics")
-    after, took = spent(), (time.monotonic() - start) * 1e9
-    return (after[str(pid)] - before[str(pid)]) / took, sum(after[t] - before.get(t, 0) for t in after) / took
+    took = (time.monotonic() - start) * 1e9
+    return [ns / took for ns in used(before, spent())]
 
 
-idle, asked_once = share(False), share(True)
-loop, whole = (100 * (a - b) for a, b in zip(asked_once, idle))
+loop, whole = (100 * (b - a) for a, b in zip(share(False), share(True)))
 check(whole <= 2, "a scrape every second takes at most 2 % of one core", f"{whole:.2f} %, of that the main loop {loop:.2f} %")
 
 
 # Readers that do not read.
 def ping(seconds):
-    out = run_in(1, "ping", "-q", "-i", "0.01", "-c", str(seconds * 100), "-W", "2", "10.9.0.3")
-    lost = float(re.search(r"([\d.]+)% packet loss", out)[1])
-    _, mean, worst, _ = map(float, re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+)", out).groups())
-    return lost, mean, worst
+    """Times of echoes through the node, in ms, 200 a second; those that never came are missing."""
+    out = run_in(1, "ping", "-i", "0.005", "-c", str(seconds * 200), "-W", "2", "10.9.0.3")
+    return [float(ms) for ms in re.findall(r"time=([\d.]+) ms", out)]
 
 
 def connect(text):
@@ -147,7 +155,6 @@ def connect(text):
 
 
 line.get(2, "/api/v1/originators")
-calm = ping(5)
 before = kib("VmRSS")
 stuck, worst_rss, refused = [], before, 0
 asked = [b"GET /api/v1/originators HTTP/1.1\r\nHost: a.b\r\nHo", b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
@@ -176,21 +183,44 @@ def hold():
                 pass
 
 
-holder = threading.Thread(target=hold)
-holder.start()
-pressed = ping(15 if LONG else 8)
-for _ in range(20):
-    worst_rss = max(worst_rss, kib("VmRSS"))
-    time.sleep(0.1)
-stop.set()
-holder.join()
-check(len(stuck) >= 150, "readers that do not read", len(stuck))
+def free():
+    for s in stuck:
+        s.close()
+    stuck.clear()
+
+
+calm, pressed, held, lost = [], [], [], 0
+for _ in range(10 if LONG else 2):
+    free()
+    time.sleep(2)
+    calm += ping(5 if LONG else 3)
+    stop.clear()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    time.sleep(1)
+    some = ping(5 if LONG else 3)
+    lost += (1000 if LONG else 600) - len(some)
+    pressed += some
+    held.append(len(stuck))
+    for _ in range(5):
+        worst_rss = max(worst_rss, kib("VmRSS"))
+        time.sleep(0.1)
+    stop.set()
+    holder.join()
+
+
+def late(times, share):
+    return sorted(times)[min(len(times) - 1, int(share * len(times)))]
+
+
+what = ", ".join(f"{name} {late(pressed, q):.2f} ({late(calm, q):.2f})" for name, q in [("median", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("worst", 1)])
+check(min(held) >= 150, "readers that do not read", min(held))
 check(worst_rss - before <= 2048, "they cost at most 2 MB", f"{worst_rss - before} kB")
-check(pressed[0] == 0, "no frame is lost meanwhile", f"{pressed[0]} %")
-check(pressed[2] <= max(100 if LONG else 400, 3 * calm[2]), "and none is late", f"mean {pressed[1]:.2f} ms, worst {pressed[2]:.1f}; calm {calm[1]:.2f}, {calm[2]:.1f}")
+check(lost == 0, "no frame is lost meanwhile", f"{lost} of {len(pressed) + lost}")
+check(late(pressed, 0.99) <= late(calm, 0.99) + (1 if LONG else 100), "and none is late: ms with them (without)", what)
+check(late(pressed, 1) <= late(calm, 1) + (10 if LONG else 400), "not even the worst", f"{late(pressed, 1):.2f} ms")
 check(until(40, lambda: in_namespace(line.ns(2), lambda: subprocess.run(["true"])) and b"ok" in line.get(2, "/healthz")), "others are answered after them")
-for s in stuck:
-    s.close()
+free()
 
 # Nonsense.
 settings = subprocess.run([os.environ["MESHWORK_BIN"], "json", "mesh_json", "--socket", line.socket(2)], capture_output=True, text=True).stdout
