@@ -285,3 +285,33 @@ fn priority_travels_with_the_frame() {
         assert_eq!(lens, (60..90).collect::<Vec<_>>(), "in order, whatever the priority");
     });
 }
+
+/// A TAP device lets go of frames long before they are sent, and nothing tells when it has room. The port looks by the
+/// clock; a loop that was told to look at once would turn for ever, as no clock goes on while it turns.
+#[test]
+fn who_does_not_tell_of_room_is_looked_at_by_the_clock() {
+    in_namespace(async || {
+        let _tap = Tap::plain("t").unwrap();
+        let mut net = Net::new();
+        net.up("t", true);
+        let mut a = Open::new("t", false);
+        a.port.limit_unsent(4096);
+        // Nobody reads: the frames stay, which is found out within some looks.
+        for _ in 0..100 {
+            let mut frames = (0..8).map(|_| Frame::copy_of(&mesh_frame(STRANGER, a.mac, 0x40, 1514))).collect();
+            a.port.send(&mut a.gear, &mut frames);
+            if a.port.is_blocked() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(a.port.is_blocked(), "the port has found out");
+        let at_once = std::future::poll_fn(|cx| std::task::Poll::Ready(a.port.poll_ready(true, cx))).await;
+        assert!(!at_once, "there is nothing to do yet");
+        let later = std::future::poll_fn(|cx| match a.port.poll_ready(true, cx) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        });
+        tokio::time::timeout(Duration::from_secs(2), later).await.expect("it is looked at again");
+    });
+}
