@@ -66,5 +66,5 @@ pub fn page(s: &ShareView, names: &Names, header: bool, all: bool) -> String {
 
 /// What neighbours carried on for us, both ways.
 fn used(day: &ShareDay) -> u64 {
-    day.used_sent_bytes.saturating_add(day.used_received_bytes)
+    day.used_sent_bytes.unwrap_or(0).saturating_add(day.used_received_bytes.unwrap_or(0))
 }

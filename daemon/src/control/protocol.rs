@@ -781,14 +781,14 @@ pub struct ShareDay {
     pub carried_bytes: u64,
     /// Sent for guests of this node.
     pub guest_bytes: u64,
-    /// Sent for the owner.
-    pub sent_bytes: u64,
+    /// Sent for the owner; like all that tells of the owner, missing for those who may not see it.
+    pub sent_bytes: Option<u64>,
     /// Came here to stay.
-    pub received_bytes: u64,
+    pub received_bytes: Option<u64>,
     /// Of what was sent from here, what a neighbour carried on.
-    pub used_sent_bytes: u64,
+    pub used_sent_bytes: Option<u64>,
     /// Of what came here, what a neighbour had carried on.
-    pub used_received_bytes: u64,
+    pub used_received_bytes: Option<u64>,
     /// What hard interfaces could have sent beyond all that, where it is known how fast they are.
     pub spare_bytes: u64,
     /// How long the node ran.

@@ -359,18 +359,18 @@ pub fn statistics(s: &NodeSnapshot) -> Statistics {
     }
 }
 
-/// What this node gives and gets; `nodes`: with whom.
-pub fn share(s: &NodeSnapshot, nodes: bool) -> ShareView {
+/// What this node gives; `full`: and what its owner gets, and with whom.
+pub fn share(s: &NodeSnapshot, full: bool) -> ShareView {
     let commons = &s.commons;
     let near = |orig: MacAddr| s.mesh.neighbors.iter().any(|n| n.originator == Some(orig));
     let days = commons.ledger.days().iter().map(|(date, sums)| ShareDay {
         date: date.to_string(),
         carried_bytes: sums.carried,
         guest_bytes: sums.guests,
-        sent_bytes: sums.sent,
-        received_bytes: sums.received,
-        used_sent_bytes: sums.used_sent,
-        used_received_bytes: sums.used_received,
+        sent_bytes: full.then_some(sums.sent),
+        received_bytes: full.then_some(sums.received),
+        used_sent_bytes: full.then_some(sums.used_sent),
+        used_received_bytes: full.then_some(sums.used_received),
         spare_bytes: sums.spare,
         running_secs: sums.seconds,
     });
@@ -389,7 +389,7 @@ pub fn share(s: &NodeSnapshot, nodes: bool) -> ShareView {
         budget_bytes: commons.giving.budget,
         month_bytes: commons.month,
         days: days.collect(),
-        nodes: nodes.then(|| with.collect()),
+        nodes: full.then(|| with.collect()),
     }
 }
 

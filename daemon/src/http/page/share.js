@@ -18,8 +18,9 @@ const account = (box, say, get, lang) => {
     const now = { at: Date.now(), day: today.date, spare: today.spare_bytes };
     const rate = last?.day === now.day && now.at > last.at ? (now.spare - last.spare) * 8 / 1000 / (now.at - last.at) : null;
     last = now;
-    const parts = [`${say("share_carried")} ${amount(today.carried_bytes)}${whom ? ` ${say("share_for")} ${whom} ${say("share_neighbours")}` : ""}`,
-      `${say("share_used")} ${amount(today.used_sent_bytes + today.used_received_bytes)}`];
+    const parts = [`${say("share_carried")} ${amount(today.carried_bytes)}${whom ? ` ${say("share_for")} ${whom} ${say("share_neighbours")}` : ""}`];
+    // What the owner used is the owner's to see.
+    if (today.used_sent_bytes !== undefined) parts.push(`${say("share_used")} ${amount(today.used_sent_bytes + today.used_received_bytes)}`);
     if (rate > 0) parts.push(`${say("share_spare")} ${rate.toLocaleString(lang, { maximumSignificantDigits: 2 })} Mbit/s`);
     box.textContent = `${parts.join("; ")}.`;
     box.hidden = false;
