@@ -164,8 +164,8 @@
     detail();
   }
 
-  // Told long ago, or between nodes that are not in reach.
-  const isOld = (l) => l.old || l.p.told_msecs > 100000 || isGone(l.source) && isGone(l.target);
+  // Told long ago, two of its reports a minute being missed, or between nodes that are not in reach.
+  const isOld = (l) => l.old || l.p.told_msecs > 150000 || isGone(l.source) && isGone(l.target);
   // Not in reach, or not heard of for longer than a few losses explain.
   function isGone(n) {
     return n.id !== us && (n.p.reachable === false || n.p.last_seen_msecs > 30000);
