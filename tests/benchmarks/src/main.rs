@@ -5,6 +5,7 @@ mod cpu;
 mod memory;
 mod originators;
 mod report;
+mod scheduler;
 mod speed;
 mod traffic;
 mod world;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 const HELP: &str = "\
 usage: meshwork-bench [--meshwork PROGRAM] [--logs DIR] [--rounds N] [--check] [--static-kib N] [speed] [memory]
+                      [scheduler]
        meshwork-bench udp-send ADDRESS:PORT PAYLOAD RATE SECONDS    RATE 0: as fast as it goes
        meshwork-bench udp-sink ADDRESS:PORT                         a line in, the count out
        meshwork-bench tcp-send ADDRESS:PORT SECONDS
@@ -84,7 +86,7 @@ fn start() -> Result<ExitCode> {
             ensure!(count > 0, "at least the neighbour itself is an originator");
             originators::play(interface, count, number(clients)?)?;
         }
-        parts if parts.iter().all(|p| ["speed", "memory"].contains(p)) => return measure(&plan),
+        parts if parts.iter().all(|p| ["speed", "memory", "scheduler"].contains(p)) => return measure(&plan),
         _ => bail!("{HELP}"),
     }
     Ok(ExitCode::SUCCESS)
@@ -104,6 +106,11 @@ fn measure(plan: &Plan) -> Result<ExitCode> {
     }
     if has("memory") {
         memory::run(&bench, &plan.meshwork, &plan.logs, plan.check, &mut table, &mut verdict)?;
+    }
+    // By name only: it is about one part of the program.
+    if plan.parts.iter().any(|p| p == "scheduler") {
+        let rounds = plan.rounds.unwrap_or(5);
+        scheduler::run(&bench, &plan.meshwork, &plan.logs, rounds, &mut table, &mut verdict)?;
     }
     if let Some(kib) = plan.static_kib {
         // Judged where it was measured.
