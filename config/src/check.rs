@@ -245,6 +245,13 @@ impl<'a> Checker<'a> {
                     words(v).filter(|l| l.len() <= 16 && l.iter().all(|n| check_interface(n).is_ok()))
                 })
                 .unwrap_or_default(),
+            background: s
+                .read("air", "\"equal\" or \"yield\"", |v| match word(v)?.as_str() {
+                    "equal" => Some(false),
+                    "yield" => Some(true),
+                    _ => None,
+                })
+                .unwrap_or(false),
             give: s
                 .read("give", "\"all\", \"off\" or a share like \"80%\"", |v| word(v)?.parse().ok())
                 .unwrap_or(Give::All),

@@ -176,6 +176,8 @@ pub struct Share {
     pub queue: bool,
     /// Ports of the bridge of the mesh interface, or the bridge itself for all of them, behind which are guests.
     pub guests: Vec<String>,
+    /// On radios what is carried for others goes out in the background access category.
+    pub background: bool,
     /// How much of the sending time others get.
     pub give: Give,
     /// In these hours of the day alone; empty: always.

@@ -90,6 +90,7 @@ impl Default for Config {
             share: Share {
                 queue: true,
                 guests: Vec::new(),
+                background: false,
                 give: Give::All,
                 give_hours: Vec::new(),
                 give_budget: None,

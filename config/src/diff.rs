@@ -144,7 +144,7 @@ mod tests {
              check = [\"ping:9.9.9.9\", \"dns:9.9.9.9\"]\ncheck_interval = \"1s\"\ncheck_needed = 2\ncheck_rounds = 1\n\
              check_interface = \"wan\"\nwan = \"off\"\nwan_down = \"1Mbit\"\nwan_up = \"1Mbit\"\n[limits]\noriginators = 16\n\
              neighbors = 4\nclients = 16\nclients_per_originator = 16\nlocal_clients = 1\nvlans = 1\naddresses = 16\nclaims = 64\n\
-             fragment_memory = \"32KiB\"\n[share]\nqueue = false\nguests = [\"br0\"]\ngive = \"80%\"\ngive_hours = [\"22:00-06:00\"]\ngive_budget = \"1GiB\"\n[http]\nlisten = []\nrespondd = false\nport = 80\nhosts = [\"roof\"]\n\
+             fragment_memory = \"32KiB\"\n[share]\nqueue = false\nguests = [\"br0\"]\nair = \"yield\"\ngive = \"80%\"\ngive_hours = [\"22:00-06:00\"]\ngive_budget = \"1GiB\"\n[http]\nlisten = []\nrespondd = false\nport = 80\nhosts = [\"roof\"]\n\
              token_file = \"/t\"\n[control]\nsocket = \"/tmp/s\"\ngroup = \"mesh\"\nuser = \"mesh\"\n[log]\nlevel = \"warn\"\n",
         );
         let all = diff(&old, &new);

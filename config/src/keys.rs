@@ -551,6 +551,14 @@ pub const KEYS: &[Key] = &[
     ),
     node(
         "share",
+        "air",
+        "\"equal\" or \"yield\"",
+        |c| Some(quoted(if c.share.background { "yield" } else { "equal" })),
+        "On radios: what is carried for others takes its turn like all else, or gives way to everybody in the air, \
+         neighbours' home networks too (802.11 access category background). With yield little may be left for others.",
+    ),
+    node(
+        "share",
         "give",
         "\"all\", \"off\" or a share like \"80%\"",
         |c| Some(quoted(&c.share.give.to_string())),

@@ -142,6 +142,7 @@ wan_down = "20Mbit"
 wan_up = "4Mbit"
 
 [share]
+air = "yield"
 give = "80%"
 give_hours = ["22:00-06:00"]
 give_budget = "50GiB"
@@ -259,6 +260,7 @@ fragment_memory = \"512KiB\"
 [share]
 queue = true
 guests = []
+air = \"equal\"
 give = \"all\"
 give_hours = []
 # give_budget: chosen by the node

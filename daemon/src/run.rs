@@ -67,6 +67,8 @@ pub struct RunSetup {
     pub queue: bool,
     /// Ports behind which are guests, or bridges of them.
     pub guests: Vec<String>,
+    /// What is carried for others goes out in the background access category.
+    pub background: bool,
     /// How much others get.
     pub giving: Giving,
     /// Where sequence numbers are kept over a restart, `None` to keep none.
@@ -324,6 +326,7 @@ impl Node {
         let mut plane = PortablePlane::new(seed.rotate_left(32), FRAME_LEN);
         plane.set_tap(tap);
         plane.set_queue(setup.queue);
+        plane.set_background(setup.background);
         let now = Instant::ZERO;
         let mut node = Self {
             mesh: Mesh::new(setup.mesh.clone(), seed, left.map(State::resume), now),
@@ -667,6 +670,10 @@ impl Node {
         if new.guests != self.setup.guests {
             self.behind.look_again();
             changes.push("guests");
+        }
+        if new.background != self.setup.background {
+            self.plane.set_background(new.background);
+            changes.push("air");
         }
         if new.queue != self.setup.queue {
             self.plane.set_queue(new.queue);

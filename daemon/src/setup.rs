@@ -105,6 +105,7 @@ pub fn run_setup(config: &Config) -> RunSetup {
         up: mesh.up,
         queue: config.share.queue,
         guests: config.share.guests.clone(),
+        background: config.share.background,
         giving: Giving {
             give: config.share.give,
             hours: config.share.give_hours.clone(),

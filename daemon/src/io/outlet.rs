@@ -20,6 +20,9 @@ const MOST_WAITING: usize = 512;
 /// Measured: 2304 for 1532 bytes, 768 for 60.
 const KERNEL_PART: usize = 704;
 
+/// 802.1D user priority of background traffic; 802.11 sends it in the access category of that name.
+/// Source: IEEE 802.11-2020, table 10-1.
+const BACKGROUND: u8 = 1;
 /// What the system lets a socket hold unless told otherwise (net.core.wmem_default).
 const USUAL_UNSENT: u32 = 212_992;
 
@@ -41,6 +44,8 @@ pub struct Outlet {
     line: Line,
     /// Others get so much of the time that the line sends; `None`: all that is left.
     part: Option<Part>,
+    /// Others' frames are sent with this priority: background traffic.
+    background: Option<u8>,
     /// When others may send again.
     gate: Option<Pin<Box<Sleep>>>,
 }
@@ -59,6 +64,7 @@ impl Outlet {
             straight: QueueCounts::default(),
             line: Line::default(),
             part: None,
+            background: None,
             gate: None,
         };
         new.begin(queue);
@@ -117,7 +123,12 @@ impl Outlet {
 
     /// Sends a frame, now or when it is its turn.
     #[inline]
-    pub fn push(&mut self, frame: Frame, fib: &Fib, gear: &mut Gear, now: Instant) {
+    pub fn push(&mut self, mut frame: Frame, fib: &Fib, gear: &mut Gear, now: Instant) {
+        if let Some(priority) = self.background
+            && matches!(Class::of(&frame, fib), Class::Relay | Class::Guest)
+        {
+            frame.priority = priority;
+        }
         match &mut self.queue {
             Some(queue) if self.port.is_blocked() || !queue.is_empty() || queue.is_held(now) => {
                 let tag = Tag::of(&frame, fib);
@@ -175,6 +186,11 @@ impl Outlet {
             // Whoever waits for nothing any more is let go at the next turn.
             self.gate = Some(Box::pin(sleep(Duration::ZERO)));
         }
+    }
+
+    /// Frames of others go out as background traffic, or as they came.
+    pub fn set_background(&mut self, on: bool) {
+        self.background = on.then_some(BACKGROUND);
     }
 
     /// Holds others back while they had their part of the time, or while a neighbour's owner waits.
@@ -258,5 +274,62 @@ impl Outlet {
         let mut now = self.port.counters();
         now.tx_full += self.full;
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use packet::MacAddr;
+    use packet::consts::{ETH_LEN, ETHERTYPE, packet_type};
+    use std::sync::{Arc, Mutex};
+
+    /// A port that takes everything and keeps the priorities of what it took.
+    struct Taken(Arc<Mutex<Vec<u8>>>);
+
+    impl Port for Taken {
+        fn poll_ready(&mut self, _: bool, _: &mut Context<'_>) -> bool {
+            false
+        }
+        fn recv(&mut self, _: &mut Gear, _: &mut Vec<Frame>) {}
+        fn send(&mut self, _: &mut Gear, frames: &mut Vec<Frame>) {
+            self.0.lock().unwrap().extend(frames.drain(..).map(|f| f.priority));
+        }
+        fn set_mac(&mut self, _: MacAddr) {}
+        fn counters(&mut self) -> PortCounters {
+            PortCounters::default()
+        }
+    }
+
+    fn frame(packet: &[u8], class: Option<Class>) -> Frame {
+        let mut bytes = vec![0; ETH_LEN];
+        bytes[12..].copy_from_slice(&ETHERTYPE.to_be_bytes());
+        bytes.extend(packet);
+        bytes.resize(100, 0);
+        let mut frame = Frame::copy_of(&bytes);
+        (frame.class, frame.priority) = (class, 5);
+        frame
+    }
+
+    #[test]
+    fn what_is_carried_goes_out_in_the_background_if_asked_for() {
+        // Type, version, TTL, table version; to somebody else.
+        let unicast = [packet_type::UNICAST, 15, 50, 0, 2, 0, 0, 0, 0, 9];
+        let (fib, mut gear) = (Fib::new(1), Gear::new(1532));
+        for (on, want) in [(false, [5, 5, 5, 5]), (true, [1, 1, 5, 5])] {
+            let taken = Arc::new(Mutex::new(Vec::new()));
+            let mut outlet = Outlet::new("a", Box::new(Taken(Arc::clone(&taken))), Some(7));
+            outlet.set_background(on);
+            for f in [
+                frame(&unicast, None),
+                frame(&unicast, Some(Class::Guest)),
+                frame(&unicast, Some(Class::Owner)),
+                frame(&[packet_type::OGM], None),
+            ] {
+                outlet.push(f, &fib, &mut gear, Instant::ZERO);
+            }
+            outlet.flush(&fib, &mut gear, Instant::ZERO);
+            assert_eq!(*taken.lock().unwrap(), want, "{on}");
+        }
     }
 }

@@ -26,6 +26,8 @@ pub struct PortablePlane {
     queue: bool,
     /// The part of the sending time that others get, in percent.
     part: Option<u8>,
+    /// What is carried for others goes out as background traffic.
+    background: bool,
     io: Io,
     inbox: Vec<Frame>,
 }
@@ -73,6 +75,7 @@ impl PortablePlane {
             seed,
             queue: false,
             part: None,
+            background: false,
             io: Io {
                 now: Instant::ZERO,
                 links: std::iter::repeat_with(|| None).take(MAX_LINKS).collect(),
@@ -152,6 +155,7 @@ impl PortablePlane {
             self.seed = next_seed(self.seed);
             let mut outlet = Outlet::new(name, port, self.queue.then_some(self.seed));
             outlet.set_part(self.part);
+            outlet.set_background(self.background);
             *slot = Some(outlet);
         }
     }
@@ -261,6 +265,14 @@ impl PortablePlane {
         let counts = outlet.classes().0;
         let all = Class::ALL.iter().map(|&c| counts.of(c).bytes).sum();
         Some(Seen { owner: counts.of(Class::Owner).bytes, all, line: outlet.line() })
+    }
+
+    /// What is carried for others, and guests' frames, go out as background traffic, or like all else.
+    pub fn set_background(&mut self, on: bool) {
+        self.background = on;
+        for link in self.io.links.iter_mut().flatten() {
+            link.set_background(on);
+        }
     }
 
     /// Others get at most this part of the time that interfaces send, in percent; `None`: all that is left.

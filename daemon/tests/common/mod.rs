@@ -64,6 +64,7 @@ pub fn setup() -> RunSetup {
         up: true,
         queue: true,
         guests: Vec::new(),
+        background: false,
         giving: Giving::default(),
         state_dir: None,
         history_file: None,

@@ -27,6 +27,7 @@ fn setup(links: &[&str]) -> RunSetup {
         up: true,
         queue: true,
         guests: Vec::new(),
+        background: false,
         giving: Giving::default(),
         state_dir: None,
         history_file: None,
