@@ -125,7 +125,7 @@ impl Outlet {
     #[inline]
     pub fn push(&mut self, mut frame: Frame, fib: &Fib, gear: &mut Gear, now: Instant) {
         if let Some(priority) = self.background
-            && matches!(Class::of(&frame, fib), Class::Relay | Class::Guest)
+            && Class::of(&frame, fib).is_for_others()
         {
             frame.priority = priority;
         }
@@ -141,7 +141,7 @@ impl Outlet {
             _ => {
                 let class = Class::of(&frame, fib);
                 if let (Some(queue), Some(part)) = (&mut self.queue, &mut self.part)
-                    && matches!(class, Class::Relay | Class::Guest)
+                    && class.is_for_others()
                 {
                     if part.wait(now).is_some() {
                         let tag = Tag::of(&frame, fib);
@@ -213,7 +213,7 @@ impl Outlet {
             for frame in self.batch.drain(..) {
                 let class = Class::of(&frame, fib);
                 self.straight.unsent(class, frame.len());
-                if let Some(part) = self.part.as_mut().filter(|_| matches!(class, Class::Relay | Class::Guest)) {
+                if let Some(part) = self.part.as_mut().filter(|_| class.is_for_others()) {
                     part.unsent(frame.len(), self.line.rate());
                 }
                 let tag = Tag::of(&frame, fib);
@@ -238,7 +238,7 @@ impl Outlet {
             let mut room = usize::try_from(self.limit.bytes().saturating_sub(left)).unwrap_or(0).max(1);
             while room > 0 && self.batch.len() < BATCH {
                 let Some((frame, class)) = queue.pop(now, |old| gear.pool.put(old)) else { break };
-                if let Some(part) = self.part.as_mut().filter(|_| matches!(class, Class::Relay | Class::Guest)) {
+                if let Some(part) = self.part.as_mut().filter(|_| class.is_for_others()) {
                     part.sent(frame.len(), self.line.rate());
                     if let Some(wait) = part.wait(now) {
                         queue.shut_others(true);

@@ -68,18 +68,12 @@ impl Part {
 
     /// Others sent `len` bytes over a line of `rate` bytes a second. One that takes everything costs no time.
     pub fn sent(&mut self, len: usize, rate: Option<u64>) {
-        if let Some(rate) = rate {
-            let micros = (len as u64).saturating_mul(1_000_000) / rate.max(1);
-            self.left = self.left.saturating_sub(i64::try_from(micros).unwrap_or(i64::MAX));
-        }
+        self.left = self.left.saturating_sub(time_of(len, rate));
     }
 
     /// They did not leave after all.
     pub fn unsent(&mut self, len: usize, rate: Option<u64>) {
-        if let Some(rate) = rate {
-            let micros = (len as u64).saturating_mul(1_000_000) / rate.max(1);
-            self.left = self.left.saturating_add(i64::try_from(micros).unwrap_or(i64::MAX));
-        }
+        self.left = self.left.saturating_add(time_of(len, rate));
     }
 
     /// `None` if others may send now, or how long they have to wait.
@@ -93,6 +87,12 @@ impl Part {
         let need = (most / 4).saturating_sub(self.left).saturating_mul(100) / part;
         (self.left <= 0).then(|| Duration::from_micros(u64::try_from(need).unwrap_or(0).max(1)))
     }
+}
+
+/// Microseconds that a line of `rate` bytes a second takes for `len` bytes; none where it took everything so far.
+fn time_of(len: usize, rate: Option<u64>) -> i64 {
+    let micros = rate.map_or(0, |rate| (len as u64).saturating_mul(1_000_000) / rate.max(1));
+    i64::try_from(micros).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

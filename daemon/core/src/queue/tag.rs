@@ -37,6 +37,12 @@ impl Class {
             Self::Relay => "relay",
         }
     }
+
+    /// Others than the owner are served by it: guests here and those carried for.
+    #[inline]
+    pub const fn is_for_others(self) -> bool {
+        matches!(self, Self::Guest | Self::Relay)
+    }
 }
 
 /// A frame's class and place.
