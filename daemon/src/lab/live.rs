@@ -230,7 +230,7 @@ impl Live {
             let Some(status) = node.ended() else { continue };
             let words = node.last_words().map_or_else(String::new, |words| format!(": {words}"));
             let note = format!("the daemon of {} ended by itself, {status}{words}", node.name);
-            self.world.kill(place);
+            // As on a router, its radio stays on: other programs may use it.
             self.picture.forget(place);
             self.note(note);
         }
