@@ -109,7 +109,8 @@ fn lists_have_batctls_keys() {
             })
         );
         assert_eq!(clients["global_clients"][1].get("best"), None);
-        let class = |n: u64| json!({"frames": n, "bytes": 1000 * n, "late": 0, "full": 0, "waited_us": 2000 * n});
+        let class =
+            |n: u64| json!({"frames": n, "bytes": 1000 * n, "late": 0, "marked": 0, "full": 0, "waited_us": 2000 * n});
         assert_eq!(
             ask(&path, json!("interfaces")).await["interfaces"],
             json!([

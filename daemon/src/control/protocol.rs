@@ -298,7 +298,8 @@ pub struct Interface {
     /// Frames that wait in front of it now.
     pub waiting: usize,
     /// What left by it, by class (`control`, `owner`, `guest`, `relay`): `frames` and `bytes` that left, frames dropped
-    /// because they waited too long (`late`) or for want of room (`full`), and how long those that left waited in all
+    /// because they waited too long (`late`) or for want of room (`full`), how many were marked instead of dropped
+    /// (`marked`, ECN), and how long those that left waited in all
     /// (`waited_us`).
     pub classes: SortedMap<String, SortedMap<String, u64>>,
     /// Why it is not used.

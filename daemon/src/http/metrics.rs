@@ -193,12 +193,15 @@ impl Metrics {
             self.sample(&[("ifname", ifname)], waiting);
         }
         type Value = fn(&ClassCount) -> String;
-        let families: [(&str, &str, Value); 5] = [
+        let families: [(&str, &str, Value); 6] = [
             ("class_sent_bytes", "Bytes sent: control, the owner's, guests', carried for others.", |c| {
                 c.bytes.to_string()
             }),
             ("class_sent_frames", "Frames sent, by class.", |c| c.frames.to_string()),
             ("class_late_frames", "Frames dropped because they waited too long, by class.", |c| c.late.to_string()),
+            ("class_marked_frames", "Frames that waited too long and left with an ECN mark, by class.", |c| {
+                c.marked.to_string()
+            }),
             ("class_full_frames", "Frames dropped for want of room, by class.", |c| c.full.to_string()),
             ("class_waited_seconds", "How long the frames that were sent waited, by class.", |c| {
                 format!("{}.{:06}", c.waited_us / 1_000_000, c.waited_us % 1_000_000)

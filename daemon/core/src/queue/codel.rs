@@ -1,4 +1,4 @@
-//! When a flow's frames have waited too long for too long, and which of them is dropped to say so.
+//! When a flow's frames have waited too long for too long, and which of them is dropped or marked to say so.
 //! Source: RFC 8289, "Controlled Delay Active Queue Management", section 5.
 
 use crate::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const KEEP: u32 = 1600;
 pub(super) struct Codel {
     /// Since when frames wait too long, plus one interval; `None` while they do not.
     above: Option<Instant>,
-    /// When the next frame is dropped; `None` outside of dropping.
+    /// When the next frame is dropped or marked; `None` while none has to be.
     drop_at: Option<Instant>,
     /// When dropping ended last.
     ended: Instant,
@@ -27,8 +27,8 @@ pub(super) struct Codel {
 
 impl Codel {
     /// Decides about the frame at the front, which came in at `at`; `left` bytes stay behind it.
-    /// True: drop it and ask about the next one.
-    pub(super) fn drops(&mut self, at: Instant, left: u32, now: Instant) -> bool {
+    /// True: mark it, or drop it and ask about the next one.
+    pub(super) fn shortens(&mut self, at: Instant, left: u32, now: Instant) -> bool {
         let late = self.late(now.since(at), left, now);
         match self.drop_at {
             Some(_) if !late => {
@@ -110,10 +110,10 @@ mod tests {
     fn short_waits_and_short_queues_pass() {
         let mut c = Codel::default();
         for t in 0..1000 {
-            assert!(!c.drops(ms(t), 100_000, ms(t + 4)), "4 ms are fine");
+            assert!(!c.shortens(ms(t), 100_000, ms(t + 4)), "4 ms are fine");
         }
         for t in 1000..2000 {
-            assert!(!c.drops(ms(t), 1600, ms(t + 50)), "a single frame waits as long as it takes");
+            assert!(!c.shortens(ms(t), 1600, ms(t + 50)), "a single frame waits as long as it takes");
         }
     }
 
@@ -121,12 +121,12 @@ mod tests {
     fn long_waits_drop_faster_and_faster() {
         let mut c = Codel::default();
         let dropped =
-            |c: &mut Codel, from: u64, to: u64| (from..to).filter(|&t| c.drops(ms(t - 20), 100_000, ms(t))).count();
+            |c: &mut Codel, from: u64, to: u64| (from..to).filter(|&t| c.shortens(ms(t - 20), 100_000, ms(t))).count();
         assert_eq!(dropped(&mut c, 100, 200), 0, "a burst of one interval is let through");
         let first = dropped(&mut c, 200, 700);
         let second = dropped(&mut c, 700, 1200);
         assert!((5..=20).contains(&first), "{first}");
         assert!(second > first, "{first} then {second}");
-        assert!(!c.drops(ms(1200), 100_000, ms(1203)), "and stops at once");
+        assert!(!c.shortens(ms(1200), 100_000, ms(1203)), "and stops at once");
     }
 }

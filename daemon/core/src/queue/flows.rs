@@ -3,6 +3,7 @@
 //! above it works by the same rule.
 
 use super::codel::Codel;
+use super::ecn;
 use super::tag::mix;
 use crate::fib::Seeded;
 use crate::frame::Frame;
@@ -82,6 +83,16 @@ impl Turns {
         let front = if new { self.new.pop_front() } else { self.old.pop_front() };
         self.old.extend(front);
     }
+}
+
+/// A frame whose turn it is.
+#[derive(Debug)]
+pub(super) struct Popped {
+    pub(super) frame: Frame,
+    /// When it came in.
+    pub(super) at: Instant,
+    /// It waited too long, and says so itself.
+    pub(super) marked: bool,
 }
 
 /// What became of a frame.
@@ -168,8 +179,8 @@ impl Flows {
         self.bytes += len;
     }
 
-    /// The next frame and when it came in. Those that waited too long go to `gone`.
-    pub(super) fn pop(&mut self, now: Instant, gone: &mut impl FnMut(Frame, Gone)) -> Option<(Frame, Instant)> {
+    /// The next frame. Those that waited too long and cannot be marked go to `gone`.
+    pub(super) fn pop(&mut self, now: Instant, gone: &mut impl FnMut(Frame, Gone)) -> Option<Popped> {
         loop {
             let (chosen, new) = self.turns.front()?;
             let group = self.groups.get_mut(chosen as usize)?;
@@ -192,7 +203,7 @@ impl Flows {
             let from = self.instead(chosen);
             if let Some(out) = self.pop_from(from, now, gone) {
                 if let Some(group) = self.groups.get_mut(chosen as usize) {
-                    group.deficit -= out.0.len() as i32;
+                    group.deficit -= out.frame.len() as i32;
                 }
                 return Some(out);
             }
@@ -235,7 +246,7 @@ impl Flows {
     }
 
     /// The next frame of a group; `None` when all that was left waited too long.
-    fn pop_from(&mut self, at: u32, now: Instant, gone: &mut impl FnMut(Frame, Gone)) -> Option<(Frame, Instant)> {
+    fn pop_from(&mut self, at: u32, now: Instant, gone: &mut impl FnMut(Frame, Gone)) -> Option<Popped> {
         let group = self.groups.get_mut(at as usize)?;
         let (mut frames, mut bytes, mut out) = (0, 0, None);
         while let Some((index, new)) = group.turns.front() {
@@ -256,16 +267,17 @@ impl Flows {
                 group.turns.rotate(new);
                 continue;
             }
-            let Some(next) = flow.frames.pop_front() else { break };
-            let len = next.frame.len();
+            let Some(Queued { mut frame, at }) = flow.frames.pop_front() else { break };
+            let len = frame.len();
             flow.bytes -= len as u32;
             (frames, bytes) = (frames + 1, bytes + len);
-            if flow.codel.drops(next.at, flow.bytes, now) {
-                gone(next.frame, Gone::Late);
+            let marked = flow.codel.shortens(at, flow.bytes, now);
+            if marked && !ecn::mark(&mut frame) {
+                gone(frame, Gone::Late);
                 continue;
             }
             flow.deficit -= len as i32;
-            out = Some((next.frame, next.at));
+            out = Some(Popped { frame, at, marked });
             break;
         }
         self.took(at, frames, bytes);

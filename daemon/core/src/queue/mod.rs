@@ -10,6 +10,7 @@
 //! ([`Queue::hold_others`]).
 
 mod codel;
+mod ecn;
 mod flows;
 pub(crate) mod inlet;
 pub mod limit;
@@ -24,7 +25,7 @@ pub use tag::{Class, Tag, flow_hash};
 use crate::frame::Frame;
 use crate::time::{Duration, Instant};
 use alloc::collections::VecDeque;
-use flows::Flows;
+use flows::{Flows, Popped};
 
 /// Most control messages that wait; they are small, and old ones are worth little.
 const MOST_CONTROL: usize = 96;
@@ -51,6 +52,8 @@ pub struct ClassCount {
     pub bytes: u64,
     /// Frames dropped since they waited too long.
     pub late: u64,
+    /// Frames that waited too long and left with a mark that says so (ECN, RFC 3168).
+    pub marked: u64,
     /// Frames dropped since there was no room.
     pub full: u64,
     /// Sum of the waiting of those that left, in microseconds.
@@ -59,11 +62,12 @@ pub struct ClassCount {
 
 impl ClassCount {
     /// Name and value of each, in the order people see them.
-    pub fn named(&self) -> [(&'static str, u64); 5] {
+    pub fn named(&self) -> [(&'static str, u64); 6] {
         [
             ("frames", self.frames),
             ("bytes", self.bytes),
             ("late", self.late),
+            ("marked", self.marked),
             ("full", self.full),
             ("waited_us", self.waited_us),
         ]
@@ -107,8 +111,15 @@ impl QueueCounts {
             sum.frames += one.frames;
             sum.bytes += one.bytes;
             sum.late += one.late;
+            sum.marked += one.marked;
             sum.full += one.full;
             sum.waited_us += one.waited_us;
+        }
+    }
+
+    fn marked(&mut self, class: Class) {
+        if let Some(count) = self.of_mut(class) {
+            count.marked += 1;
         }
     }
 
@@ -271,7 +282,7 @@ impl Queue {
             if self.owner.is_empty() {
                 self.owner_since = None;
             }
-            let Some((frame, at)) = popped else { continue };
+            let Some(Popped { frame, at, marked }) = popped else { continue };
             if class == Class::Relay && self.is_held(now) {
                 self.next_held = now + HELD_GAP;
             }
@@ -283,6 +294,9 @@ impl Queue {
                 self.lent -= len;
             }
             let class = frame.class.unwrap_or(class);
+            if marked {
+                self.counts.marked(class);
+            }
             return Some(self.leave(frame, class, at, now));
         }
         // All that was left waited too long; control messages may still be there.
