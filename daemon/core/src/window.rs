@@ -102,6 +102,16 @@ impl Watch {
         (watched >= Self::FEW).then_some((watched + 2) / (lost + 1))
     }
 
+    /// The same for what is noted later than counted: the newest number is on its way still, if the one before it
+    /// was noted. Not of a young window, where one number is worth a lot.
+    #[must_use]
+    pub const fn awaiting(mut self) -> Self {
+        if self.age as u32 == WINDOW {
+            self.window.0 |= (self.window.0 >> 1) & 1;
+        }
+        self
+    }
+
     /// How many of 64 will be noted, judged by those watched so far; [`Watch::count`] once 58 were.
     pub fn expected(self) -> u8 {
         let watched = u32::from(self.age) + Self::DOUBT;

@@ -44,7 +44,12 @@ impl Mesh {
                 self.send_fast_ogm(id, now);
             }
         }
-        while let Some((id, packet)) = self.ogm_queue.due(now) {
+        while let Some((id, mut packet, ogms)) = self.ogm_queue.due(now) {
+            if self.cfg.aggregation
+                && let Some(mtu) = self.links.get(&id).map(|l| l.cfg.mtu)
+            {
+                self.ogm_queue.ride_along(id, &mut packet, ogms, mtu);
+            }
             self.broadcast_ogms(id, &packet);
         }
     }
@@ -87,7 +92,7 @@ impl Mesh {
             packet.extend_from_slice(header.as_bytes());
             packet.extend_from_slice(&tvlvs);
             if self.cfg.aggregation {
-                self.ogm_queue.ride_along(target, &mut packet, mtu);
+                self.ogm_queue.ride_along(target, &mut packet, 1, mtu);
             }
             self.broadcast_ogms(target, &packet);
         }
@@ -104,7 +109,7 @@ impl Mesh {
         let mut packet = header.as_bytes().to_vec();
         if self.cfg.aggregation {
             let mtu = link.cfg.mtu;
-            self.ogm_queue.ride_along(id, &mut packet, mtu);
+            self.ogm_queue.ride_along(id, &mut packet, 1, mtu);
         }
         self.counters.add(Count::FastOgmTx, 1);
         self.broadcast_ogms(id, &packet);

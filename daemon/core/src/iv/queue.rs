@@ -55,9 +55,8 @@ impl OgmQueue {
         true
     }
 
-    /// Appends waiting OGMs behind an own one that leaves `link` now, as far as they fit.
-    pub(crate) fn ride_along(&mut self, link: LinkId, packet: &mut Vec<u8>, mtu: usize) {
-        let mut ogms = 1;
+    /// Appends waiting OGMs behind `ogms` others that leave `link` now, as far as they fit.
+    pub(crate) fn ride_along(&mut self, link: LinkId, packet: &mut Vec<u8>, mut ogms: usize, mtu: usize) {
         self.pending.retain(|p| {
             let fits = p.link == link
                 && ogms + p.ogms <= AGGREGATE_OGMS
@@ -70,11 +69,11 @@ impl OgmQueue {
         });
     }
 
-    /// Takes a frame that is due.
-    pub(crate) fn due(&mut self, now: Instant) -> Option<(LinkId, Vec<u8>)> {
+    /// Takes a frame that is due, and says how many OGMs are in it.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<(LinkId, Vec<u8>, usize)> {
         let i = self.pending.iter().position(|p| p.send_at <= now)?;
         let p = self.pending.remove(i);
-        Some((p.link, p.bytes))
+        Some((p.link, p.bytes, p.ogms))
     }
 
     /// When the next frame is due.

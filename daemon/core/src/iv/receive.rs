@@ -321,14 +321,14 @@ impl Mesh {
         let neighbor = self.links.get(&hop.link).and_then(|l| l.neighbors.get(&hop.neigh));
         let echoes = neighbor.map_or_else(Watch::default, |n| n.echoes);
         if self.cfg.fast_start {
-            LinkQuality { echoes: echoes.expected(), received: heard.expected() }
+            LinkQuality { echoes: echoes.awaiting().expected(), received: heard.expected() }
         } else {
             LinkQuality { echoes: echoes.count(), received: heard.count() }
         }
     }
 
     pub(crate) fn echo_count(&self, hop: NextHop) -> u8 {
-        self.links.get(&hop.link).and_then(|l| l.neighbors.get(&hop.neigh)).map_or(0, |n| n.echoes.count())
+        self.links.get(&hop.link).and_then(|l| l.neighbors.get(&hop.neigh)).map_or(0, |n| n.echoes.awaiting().count())
     }
 
     /// Source: section 9.
@@ -444,7 +444,8 @@ impl Mesh {
         if !self.gives && !echo {
             return;
         }
-        let Some(mtu) = self.links.get(&out).map(|l| l.cfg.mtu) else { return };
+        let Some(link) = self.links.get(&out) else { return };
+        let (mtu, wifi) = (link.cfg.mtu, link.cfg.wifi);
         let mut header = *ogm.header;
         if !from_best || !self.gives {
             header.flags |= NOT_BEST_NEXT_HOP;
@@ -462,8 +463,12 @@ impl Mesh {
         if bytes.len() > mtu {
             return self.counters.drop(Drop::TooBig);
         }
+        // While an echo is under way, its neighbour takes the OGM for lost: a link of a kernel node is worth 251 then,
+        // and 255 again, and it goes back and forth between ways that are equally good. So echoes wait for no company.
+        // On a radio each frame costs air, and chance moves qualities by more.
+        let collect = self.cfg.aggregation && (wifi || !echo || !self.cfg.fast_start);
         let earliest = now + self.rng.below(FORWARD_JITTER);
-        if !self.ogm_queue.add(out, &bytes, mtu, earliest, self.cfg.aggregation) {
+        if !self.ogm_queue.add(out, &bytes, mtu, earliest, collect) {
             self.counters.drop(Drop::OgmQueueFull);
         }
     }
