@@ -36,7 +36,7 @@ use mesh_core::{
     MeterReport, Snapshot,
 };
 use packet::MacAddr;
-use readings::Readings;
+use readings::{Others, Readings};
 use remember::Memory;
 pub use remember::{Remembered, Wanted};
 use std::collections::VecDeque;
@@ -408,7 +408,7 @@ impl Node {
             }
             self.echoes.forget_old(now);
             self.tell_link_use();
-            let told = self.commons.look(&mut self.plane, &self.mesh, now);
+            let told = self.commons.look(&mut self.plane, &self.mesh, &self.readings, now);
             self.inputs.extend(told);
             self.carry_out();
             if self.memory.is_due(now) {
@@ -539,7 +539,11 @@ impl Node {
         self.inputs.extend(self.host.news(self.watcher.table()).map(Input::Host));
         self.links.sync(&mut self.watcher, &mut self.plane, Some(self.host.ifindex), &mut self.inputs);
         self.carry_out();
-        self.readings.follow(self.links.open_ones());
+        let others = Others {
+            not_owners: behind::not_owners(&self.setup.guests, self.watcher.table()),
+            gateway: self.setup.mesh.gateway.mode == mesh_core::config::GatewayMode::Server,
+        };
+        self.readings.follow(self.links.open_ones(), others);
         self.host.fit_mtu(self.links.smallest_mtu(), self.setup.mesh.fragmentation, &mut self.watcher);
         self.plane.grow_to(usize::try_from(self.host.mtu).unwrap_or(0) + FRAME_OVERHEAD);
     }
@@ -761,7 +765,7 @@ impl Node {
         let now = self.now();
         self.inputs.push(Input::Leave);
         self.carry_out();
-        self.commons.stop(&mut self.plane, &self.mesh, now);
+        self.commons.stop(&mut self.plane, &self.mesh, &self.readings, now);
         if self.links.smallest_mtu().is_some() {
             self.state.write(State { seqnos: self.mesh.seqnos(), host_mac: self.host.mac }, now);
         }

@@ -143,6 +143,10 @@ fn lists_have_batctls_keys() {
                 "handed_bytes": 4000, "used_bytes": 70
             }])
         );
+        assert_eq!(
+            share["owner"],
+            json!([{"hard_ifname": "wlan0", "told_sent": 600, "told_received": 500, "beside": 450}])
+        );
         let dat = ask(&path, json!("dat")).await;
         assert_eq!(
             dat["dat_cache"],

@@ -41,6 +41,8 @@ pub struct OwnerUse {
     pub sent: u64,
     /// Bytes that came here to stay.
     pub received: u64,
+    /// Of a radio: its time that went to the owner beside the mesh, on a home network say, in thousandths.
+    pub air: u32,
     /// Bytes a second that the line was seen to take while frames waited for it.
     pub line: Option<u64>,
 }
@@ -69,7 +71,9 @@ impl Level {
 pub(crate) struct Load {
     sent: Level,
     received: Level,
-    /// What the line was seen to take, in units of 100 kbit/s.
+    /// Bytes a second that the line was seen to take, as told last.
+    seen: Option<u64>,
+    /// What it would take without what the owner does beside the mesh, in units of 100 kbit/s.
     line: Option<u32>,
 }
 
@@ -77,17 +81,19 @@ impl Mesh {
     /// Notes how much the owner used a link in the last second.
     pub(crate) fn note_owner_use(&mut self, id: LinkId, used: OwnerUse, now: Instant) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        link.load.line = used.line.map(units);
-        let Some(rate) = line_rate(link, now) else {
-            link.load.sent.note(0);
-            link.load.received.note(0);
-            return;
-        };
-        let part = |bytes: u64| (u64::from(FULL) * u64::from(units(bytes)) / u64::from(rate.max(1))) as u32;
+        let air = if link.cfg.wifi { used.air.min(FULL) } else { 0 };
+        if link.load.seen != used.line {
+            // It was seen while the owner took the rest of the air, which counts below.
+            let whole = |bytes: u64| bytes.saturating_mul(FULL.into()) / u64::from((FULL - air).max(FULL / 10));
+            (link.load.seen, link.load.line) = (used.line, used.line.map(|bytes| units(whole(bytes))));
+        }
+        // Of a line that nobody knows, bytes are no part.
+        let rate = line_rate(link, now).map_or(u64::MAX, |rate| u64::from(rate.max(1)));
+        let part = |bytes: u64| (u64::from(FULL) * u64::from(units(bytes)) / rate).min(FULL.into()) as u32;
         let (sent, received) = (part(used.sent), part(used.received));
         let (sent, received) = if half_duplex(link) { (sent + received, sent + received) } else { (sent, received) };
-        link.load.sent.note(sent);
-        link.load.received.note(received);
+        link.load.sent.note(sent + air);
+        link.load.received.note(received + air);
     }
 
     /// Carries for others from now on, or does not.
@@ -132,7 +138,7 @@ impl Mesh {
     }
 
     /// How much of a link the owner uses, as others are told: sent and received, in thousandths.
-    pub(crate) fn owner_load(&self, id: LinkId) -> (u32, u32) {
+    pub fn owner_load(&self, id: LinkId) -> (u32, u32) {
         self.links.get(&id).map_or((0, 0), |l| (l.load.sent.announced, l.load.received.announced))
     }
 
@@ -151,14 +157,15 @@ impl Mesh {
         let left = |rate: u32, busy: u32| (u64::from(rate) * u64::from(FULL - busy.min(FULL)) / u64::from(FULL)) as u32;
         if sent > 0
             && let Some(link) = self.links.get(&via.link)
-            && let Some(line) = line_rate(link, now)
         {
+            let line = line_rate(link, now).unwrap_or(u32::MAX);
             let hop = link.neighbors.get(&via.neigh).map_or(u32::MAX, |n| n.v.rate.throughput());
-            spare = spare.min(left(line.min(hop.max(1)), sent));
+            // What comes in where it goes out needs the air twice.
+            let times = if via.link == from && half_duplex(link) { 2 } else { 1 };
+            spare = spare.min(left(line.min(hop.max(1)), sent) / times);
         }
-        if received > 0
-            && let Some(line) = self.links.get(&from).and_then(|l| line_rate(l, now))
-        {
+        if received > 0 {
+            let line = self.links.get(&from).and_then(|l| line_rate(l, now)).unwrap_or(throughput);
             spare = spare.min(left(line, received));
         }
         spare.max(throughput.min(1))
@@ -204,6 +211,59 @@ mod tests {
         assert_eq!(after(&mut level, 0, 90), 0);
         assert_eq!(after(&mut level, 20, 1000), 0, "next to nothing is nothing");
         assert!(after(&mut level, 5000, 1000) <= FULL);
+    }
+
+    /// What the owner does beside the mesh, on a radio; with a line that was seen to take 5 Mbit/s, or none.
+    fn beside(air: u32, line: Option<u64>) -> (Mesh, NextHop) {
+        let now = Instant::from_micros(1_000_000);
+        let mut config = crate::MeshConfig::new(MacAddr([2, 0, 0, 0, 0, 1]));
+        config.hop_penalty = 15;
+        let mut mesh = Mesh::new(config, 1, None, now);
+        for (n, wifi) in [(0, true), (1, false)] {
+            let link = crate::LinkConfig {
+                name: "x".into(),
+                mac: MacAddr([2, 0, 0, 0, 1, n]),
+                mtu: 1532,
+                wifi,
+                hop_penalty: 0,
+                throughput: Some(200),
+                measure: crate::config::Measure::Never,
+                broadcast_copies: None,
+            };
+            mesh.handle(crate::Input::LinkUp(LinkId(n), link), now);
+        }
+        let hop = NextHop { link: LinkId(0), neigh: MacAddr([2, 0, 0, 0, 2, 0]) };
+        mesh.note_neighbor(hop, now).unwrap();
+        let link = mesh.links.get_mut(&LinkId(0)).unwrap();
+        let (cfg, speed) = (link.cfg.clone(), link.v.speed);
+        link.neighbors.get_mut(&hop.neigh).unwrap().v.rate.sample(&cfg, speed, now);
+        for _ in 0..60 {
+            for id in [LinkId(0), LinkId(1)] {
+                mesh.note_owner_use(id, OwnerUse { sent: 0, received: 0, air, line }, now);
+            }
+        }
+        (mesh, hop)
+    }
+
+    #[test]
+    fn air_that_goes_past_the_mesh_counts() {
+        let now = Instant::from_micros(1_000_000);
+        let (mesh, hop) = beside(500, None);
+        // What is told stops where it is near enough.
+        assert_eq!(mesh.owner_load(LinkId(0)), (485, 485));
+        assert_eq!(mesh.owner_load(LinkId(1)), (0, 0), "a wire has none");
+        assert_eq!(mesh.relay_penalty(LinkId(0), LinkId(1)), 15 + 14);
+        // 20 Mbit/s, half of which is left; what came by the radio needs its air twice.
+        assert_eq!(mesh.spare_throughput(200, hop, LinkId(1), now), 103);
+        assert_eq!(mesh.spare_throughput(100, hop, LinkId(0), now), 51);
+        assert_eq!(mesh.spare_throughput(30, hop, LinkId(0), now), 30, "the way is slower elsewhere");
+        let (mesh, hop) = beside(5000, None);
+        assert!(mesh.owner_load(LinkId(0)).0 >= 900);
+        assert!((1..=10).contains(&mesh.spare_throughput(100, hop, LinkId(0), now)), "never nothing");
+        // What frames were seen to take while the home took half: not half of that again.
+        let (mesh, hop) = beside(500, Some(50 * 12_500));
+        assert_eq!(mesh.spare_throughput(200, hop, LinkId(1), now), 51);
+        assert_eq!(mesh.line_bytes(LinkId(0), now), Some(100 * 12_500));
     }
 
     #[test]

@@ -100,6 +100,8 @@ pub struct LinkView {
     pub wifi: bool,
     /// Gives the originator address.
     pub primary: bool,
+    /// How busy its owner keeps it, sent and received, as others are told: in thousandths.
+    pub owner_load: (u32, u32),
     /// Next own OGM sequence number.
     pub seqno: u32,
 }

@@ -50,6 +50,7 @@ impl Mesh {
             mtu: l.cfg.mtu,
             wifi: l.cfg.wifi,
             primary: self.primary == Some(l.id),
+            owner_load: self.owner_load(l.id),
             seqno: l.seqno,
         };
         self.links.values().map(view).collect()

@@ -22,6 +22,18 @@ pub fn page(s: &ShareView, names: &Names, header: bool, all: bool) -> String {
         let _ = writeln!(out, "Others get:      {}{why}", s.give_now);
         let budget = s.budget_bytes.map_or_else(String::new, |most| format!(" of {}", bytes(most)));
         let _ = writeln!(out, "Given in month:  {}{budget}", bytes(s.month_bytes));
+        for link in s.owner.iter().flatten() {
+            let (told, beside) = (link.told_sent.max(link.told_received), link.beside.unwrap_or(0));
+            if told == 0 && beside == 0 {
+                continue;
+            }
+            let name = &link.hard_ifname;
+            let _ = write!(out, "You keep busy:   {name} to {} %, as others are told", told.div_ceil(10));
+            if beside > 0 {
+                let _ = write!(out, "; {} % of its air beside the mesh", beside.div_ceil(10));
+            }
+            out.push('\n');
+        }
         let _ = writeln!(
             out,
             "\n{:10}  {:>12}  {:>12}  {:>12}  {:>12}",

@@ -771,6 +771,21 @@ pub struct ShareView {
     pub days: Vec<ShareDay>,
     /// By month and node; missing for those who may not see it.
     pub nodes: Option<Vec<ShareNode>>,
+    /// How busy the owner keeps hard interfaces; missing for those who may not see it.
+    pub owner: Option<Vec<ShareLink>>,
+}
+
+/// How busy the owner keeps a hard interface, in thousandths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareLink {
+    /// Its name.
+    pub hard_ifname: String,
+    /// Of its time for sending, as others are told: ways through here are announced as so much worse.
+    pub told_sent: u32,
+    /// Of its time for receiving.
+    pub told_received: u32,
+    /// Of a radio's time, what passed beside the mesh in the last second: a home network on the same radio.
+    pub beside: Option<u32>,
 }
 
 /// A day of the account.
@@ -905,7 +920,8 @@ objects! {
     Translation { address, kind, orig_address }
     EchoView { orig_address, seqno, ttl, ttl_exceeded "?", rtt_usecs, route "?" }
     ThroughputView { orig_address, elapsed_msecs, bytes, repeated, result, code }
-    ShareView { give, give_now, why, budget_bytes, month_bytes, days, nodes }
+    ShareView { give, give_now, why, budget_bytes, month_bytes, days, nodes, owner }
+    ShareLink { hard_ifname, told_sent, told_received, beside }
     ShareDay { date, carried_bytes, guest_bytes, sent_bytes, received_bytes, used_sent_bytes, used_received_bytes, spare_bytes, running_secs }
     ShareNode { month, orig_address, neighbor "?", carried_bytes, handed_bytes, used_bytes }
     EventView { what, at_msecs, hard_ifname, neigh_address, orig_address, tt_address, tt_vid, to_us, table, algo_name, orig_before, bandwidth_down, bandwidth_up, why, ip_address, old_tt_address, replaced, refused, lost, other_address, other_asked, other_answered }

@@ -3,8 +3,8 @@
 use super::protocol::{
     AddressKind, BlaBackbone, BlaClaim, ClientFlags, ConfigView, DatEntry, Distrusted, EchoView, EventView, Gateway,
     GlobalClient, Interface, LineView, LineWay, LocalClient, Mac, McastFlags, McastFlagsPriv, McastOriginator,
-    MeshView, Multicast, NdEntry, Neighbor, Node, Originator, ShareDay, ShareNode, ShareView, Statistics, Status,
-    ThroughputView, Translation,
+    MeshView, Multicast, NdEntry, Neighbor, Node, Originator, ShareDay, ShareLink, ShareNode, ShareView, Statistics,
+    Status, ThroughputView, Translation,
 };
 use crate::io::PortCounters;
 use crate::run::{NodeSnapshot, RunSetup};
@@ -382,6 +382,12 @@ pub fn share(s: &NodeSnapshot, full: bool) -> ShareView {
         handed_bytes: n.sums.handed,
         used_bytes: n.sums.used,
     });
+    let links = s.mesh.links.iter().map(|l| ShareLink {
+        hard_ifname: l.name.clone(),
+        told_sent: l.owner_load.0,
+        told_received: l.owner_load.1,
+        beside: commons.air.iter().find(|(id, _)| l.wifi && *id == l.id).map(|(_, air)| *air),
+    });
     ShareView {
         give: commons.giving.give.to_string(),
         give_now: commons.now.unwrap_or(commons.giving.give).to_string(),
@@ -390,6 +396,7 @@ pub fn share(s: &NodeSnapshot, full: bool) -> ShareView {
         month_bytes: commons.month,
         days: days.collect(),
         nodes: full.then(|| with.collect()),
+        owner: full.then(|| links.collect()),
     }
 }
 

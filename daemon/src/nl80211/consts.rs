@@ -113,6 +113,7 @@ pub mod survey {
     pub const TIME_BUSY: u16 = 5;
     pub const TIME_RX: u16 = 7;
     pub const TIME_TX: u16 = 8;
+    pub const TIME_BSS_RX: u16 = 11;
 }
 
 /// Flags of [`attr::SCAN_FLAGS`].
@@ -124,6 +125,8 @@ pub mod scan_flag {
 /// Attributes inside [`attr::STA_INFO`].
 pub mod sta {
     pub const INACTIVE_TIME: u16 = 1;
+    pub const RX_BYTES: u16 = 2;
+    pub const TX_BYTES: u16 = 3;
     pub const PLINK_STATE: u16 = 6;
     pub const SIGNAL: u16 = 7;
     pub const TX_BITRATE: u16 = 8;
@@ -131,7 +134,12 @@ pub mod sta {
     pub const TX_RETRIES: u16 = 11;
     pub const TX_FAILED: u16 = 12;
     pub const SIGNAL_AVG: u16 = 13;
+    pub const RX_BITRATE: u16 = 14;
+    pub const RX_BYTES64: u16 = 23;
+    pub const TX_BYTES64: u16 = 24;
     pub const EXPECTED_THROUGHPUT: u16 = 27;
+    pub const RX_DURATION: u16 = 32;
+    pub const TX_DURATION: u16 = 39;
 }
 
 /// Attributes inside [`sta::TX_BITRATE`].

@@ -3,6 +3,7 @@
 //! Pure readers of attributes beside the few requests that need them. Units are the kernel's;
 //! every field says which. Source: linux/nl80211.h.
 
+pub mod air;
 pub mod channel;
 pub mod consts;
 pub mod interface;

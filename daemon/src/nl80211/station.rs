@@ -1,13 +1,14 @@
 //! Stations: what a driver knows about each neighbour of a radio.
 
 use super::consts::{attr, cmd, rate, sta};
+use super::survey::u64_of;
 use crate::netlink::GenericSocket;
 use crate::netlink::message::{attrs, u16_at, u32_at};
 use packet::MacAddr;
 use std::io;
 
 /// A neighbour as the driver sees it. What a driver does not tell is `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StationInfo {
     /// Its address.
     pub mac: MacAddr,
@@ -15,6 +16,8 @@ pub struct StationInfo {
     pub expected_throughput_kbit: Option<u32>,
     /// Rate of the last frame sent to it, in units of 100 kbit/s.
     pub tx_bitrate_100kbit: Option<u32>,
+    /// Rate of the last frame that came from it, in units of 100 kbit/s.
+    pub rx_bitrate_100kbit: Option<u32>,
     /// Strength of its frames in dBm, averaged where the driver does that.
     pub signal_dbm: Option<i8>,
     /// Milliseconds since its last frame.
@@ -25,6 +28,10 @@ pub struct StationInfo {
     pub tx_retries: Option<u32>,
     /// Frames given up after the last attempt.
     pub tx_failed: Option<u32>,
+    /// Bytes sent to it, and received from it; 0 where the driver does not count.
+    pub bytes: [u64; 2],
+    /// Microseconds of air that they took; 0 where the driver does not count.
+    pub air_us: [u64; 2],
     /// 802.11s: how far the peering has come.
     pub peering: Option<PeerState>,
 }
@@ -46,18 +53,8 @@ impl StationInfo {
     /// Reads the attributes of a station message.
     pub fn parse(attributes: &[u8]) -> Option<Self> {
         let mut mac = None;
-        let mut info = Self {
-            mac: MacAddr::ZERO,
-            expected_throughput_kbit: None,
-            tx_bitrate_100kbit: None,
-            signal_dbm: None,
-            inactive_ms: None,
-            tx_packets: None,
-            tx_retries: None,
-            tx_failed: None,
-            peering: None,
-        };
-        let mut average = None;
+        let mut info = Self::default();
+        let (mut average, mut wide) = (None, [None; 2]);
         for (kind, value) in attrs(attributes) {
             match kind {
                 attr::MAC => mac = value.try_into().ok().map(MacAddr),
@@ -69,6 +66,13 @@ impl StationInfo {
                             sta::SIGNAL => info.signal_dbm = value.first().map(|s| s.cast_signed()),
                             sta::SIGNAL_AVG => average = value.first().map(|s| s.cast_signed()),
                             sta::TX_BITRATE => info.tx_bitrate_100kbit = bitrate(value),
+                            sta::RX_BITRATE => info.rx_bitrate_100kbit = bitrate(value),
+                            sta::TX_BYTES => info.bytes[0] = u32_at(value, 0).unwrap_or(0).into(),
+                            sta::RX_BYTES => info.bytes[1] = u32_at(value, 0).unwrap_or(0).into(),
+                            sta::TX_BYTES64 => wide[0] = u64_of(value),
+                            sta::RX_BYTES64 => wide[1] = u64_of(value),
+                            sta::TX_DURATION => info.air_us[0] = u64_of(value).unwrap_or(0),
+                            sta::RX_DURATION => info.air_us[1] = u64_of(value).unwrap_or(0),
                             sta::TX_PACKETS => info.tx_packets = u32_at(value, 0),
                             sta::TX_RETRIES => info.tx_retries = u32_at(value, 0),
                             sta::TX_FAILED => info.tx_failed = u32_at(value, 0),
@@ -81,6 +85,8 @@ impl StationInfo {
             }
         }
         info.mac = mac?;
+        // The narrow ones begin anew after 4 GiB.
+        info.bytes = [wide[0].unwrap_or(info.bytes[0]), wide[1].unwrap_or(info.bytes[1])];
         // Some drivers tell 0 for an average that they do not keep.
         info.signal_dbm = average.filter(|a| *a != 0).or(info.signal_dbm);
         Some(info)
@@ -145,6 +151,12 @@ mod tests {
                         m.attr(rate::BITRATE, &540u16.to_ne_bytes()).attr(rate::BITRATE32, &70_000u32.to_ne_bytes())
                     })
                     .attr(sta::TX_FAILED, &3u32.to_ne_bytes())
+                    .nest(sta::RX_BITRATE, |m| m.attr(rate::BITRATE, &130u16.to_ne_bytes()))
+                    .attr(sta::RX_BYTES, &7u32.to_ne_bytes())
+                    .attr(sta::TX_BYTES64, &5_000_000_000u64.to_ne_bytes())
+                    .attr(sta::TX_BYTES, &705_032_704u32.to_ne_bytes())
+                    .attr(sta::TX_DURATION, &30_000u64.to_ne_bytes())
+                    .attr(sta::RX_DURATION, &40u64.to_ne_bytes())
                     .attr(sta::PLINK_STATE, &[4])
                     .attr(sta::EXPECTED_THROUGHPUT, &26_500u32.to_ne_bytes())
             })
@@ -155,6 +167,8 @@ mod tests {
         assert_eq!((station.tx_bitrate_100kbit, station.expected_throughput_kbit), (Some(70_000), Some(26_500)));
         assert_eq!(station.peering, Some(PeerState::Established));
         assert!(station.usable());
+        assert_eq!((station.bytes, station.air_us), ([5_000_000_000, 7], [30_000, 40]));
+        assert_eq!(station.rx_bitrate_100kbit, Some(130));
     }
 
     #[test]

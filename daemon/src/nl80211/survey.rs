@@ -20,6 +20,8 @@ pub struct Survey {
     pub busy_ms: Option<u64>,
     /// Milliseconds that it received.
     pub receive_ms: Option<u64>,
+    /// Milliseconds of them from its own networks.
+    pub own_receive_ms: Option<u64>,
     /// Milliseconds that it sent.
     pub transmit_ms: Option<u64>,
 }
@@ -56,6 +58,7 @@ impl Survey {
                 survey::TIME_BUSY => read.busy_ms = u64_of(value),
                 survey::TIME_RX => read.receive_ms = u64_of(value),
                 survey::TIME_TX => read.transmit_ms = u64_of(value),
+                survey::TIME_BSS_RX => read.own_receive_ms = u64_of(value),
                 _ => {}
             }
         }
@@ -74,7 +77,7 @@ pub fn surveys(socket: &mut GenericSocket, ifindex: u32) -> io::Result<Vec<Surve
     Ok(all)
 }
 
-fn u64_of(value: &[u8]) -> Option<u64> {
+pub(super) fn u64_of(value: &[u8]) -> Option<u64> {
     Some(u64::from_ne_bytes(value.try_into().ok()?))
 }
 
@@ -92,11 +95,13 @@ mod tests {
                     .attr(survey::NOISE, &[(-92i8).cast_unsigned()])
                     .attr(survey::TIME, &1000u64.to_ne_bytes())
                     .attr(survey::TIME_BUSY, &250u64.to_ne_bytes())
+                    .attr(survey::TIME_BSS_RX, &90u64.to_ne_bytes())
             })
             .finish(0);
         let read = Survey::parse(&bytes[HEADER_LEN..]).unwrap();
         assert_eq!((read.freq, read.in_use, read.noise_dbm), (2437, true, Some(-92)));
         assert_eq!((read.active_ms, read.busy_ms, read.transmit_ms), (Some(1000), Some(250), None));
+        assert_eq!((read.own_receive_ms, read.receive_ms), (Some(90), None));
         assert_eq!(Survey::parse(&[]), None);
         assert_eq!(read.busy_percent(), Some(25));
         let later = Survey { active_ms: Some(1500), busy_ms: Some(700), ..read };

@@ -70,6 +70,13 @@ impl Watch {
     }
 }
 
+/// Numbers of interfaces that are not the owner's: those for guests, and hard interfaces of the kernel's mesh.
+pub(super) fn not_owners(guests: &[String], table: &LinkTable) -> Vec<u32> {
+    let name = |index: u32| table.iter().find(|l| l.index == index).map(|l| &l.name);
+    let guest = |l: &LinkInfo| guests.contains(&l.name) || l.master.and_then(name).is_some_and(|m| guests.contains(m));
+    table.iter().filter(|l| l.master_kind == "batadv" || guest(l)).map(|l| l.index).collect()
+}
+
 /// Ports that matter, of the bridges that the mesh interface or a VLAN on it is in.
 fn ports(
     host: u32,

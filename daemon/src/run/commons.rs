@@ -2,6 +2,7 @@
 
 use crate::io::PortablePlane;
 use crate::ledger::{Date, Ledger, LedgerFile, NodeSums, Sums};
+use crate::run::readings::Readings;
 use crate::sys::clock;
 use config::{Give, Hours};
 use mesh_core::queue::{Class, QueueCounts};
@@ -54,6 +55,8 @@ pub struct CommonsView {
     pub month: u64,
     /// By day and node.
     pub ledger: Ledger,
+    /// Radios whose owner takes some of their time beside the mesh, and how much of it, in thousandths.
+    pub air: Vec<(LinkId, u32)>,
 }
 
 /// Keeps both.
@@ -98,12 +101,20 @@ impl Commons {
     }
 
     /// Books the last second, and finds what holds from now on.
-    pub(super) fn look(&mut self, plane: &mut PortablePlane, mesh: &Mesh, now: Instant) -> Vec<Input> {
+    pub(super) fn look(
+        &mut self,
+        plane: &mut PortablePlane,
+        mesh: &Mesh,
+        readings: &Readings,
+        now: Instant,
+    ) -> Vec<Input> {
         let here = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|t| clock::local(t.as_secs()));
         let day = here.and_then(Date::of);
         let mut inputs = Vec::new();
         let received = self.book_nodes(plane, mesh, day);
-        self.book_links(plane, mesh, &received, day, now, &mut inputs);
+        let beside = |id| readings.air(id);
+        self.view.air.clear();
+        self.book_links(plane, mesh, (&received, &beside), day, now, &mut inputs);
         self.file.keep(&self.view.ledger, now);
         self.view.month = day.map_or(0, |day| self.view.ledger.given(day.month()));
         let (give, why) = self.view.giving.at(day.and(here).map(|h| h.minute), self.view.month);
@@ -152,7 +163,7 @@ impl Commons {
         &mut self,
         plane: &mut PortablePlane,
         mesh: &Mesh,
-        received: &SortedMap<LinkId, u64>,
+        (received, beside): (&SortedMap<LinkId, u64>, &dyn Fn(LinkId) -> u32),
         day: Option<Date>,
         now: Instant,
         inputs: &mut Vec<Input>,
@@ -182,15 +193,21 @@ impl Commons {
             let last = self.links.insert(id, (seen.owner, seen.all));
             // An interface that was opened again counts from nothing.
             let (owner, all) = last.filter(|l| l.0 <= seen.owner && l.1 <= seen.all).unwrap_or((seen.owner, seen.all));
+            let air = beside(id);
+            if air > 0 {
+                self.view.air.push((id, air));
+            }
             let used = OwnerUse {
                 sent: per_second(seen.owner - owner),
                 received: per_second(received.get(&id).copied().unwrap_or(0)),
+                air,
                 line: seen.line,
             };
             inputs.push(Input::OwnerUse(id, used));
             if let Some(line) = mesh.line_bytes(id, now) {
                 let could = u64::try_from(u128::from(line) * u128::from(micros) / 1_000_000).unwrap_or(u64::MAX);
-                let left = could.saturating_sub(seen.all - all);
+                let beside = could / 1000 * u64::from(air.min(1000));
+                let left = could.saturating_sub(seen.all - all).saturating_sub(beside);
                 sums.spare = sums.spare.saturating_add(left);
                 self.spare = Some(self.spare.unwrap_or(0).saturating_add(per_second(left)));
             }
@@ -199,8 +216,8 @@ impl Commons {
     }
 
     /// Writes the account at the end.
-    pub(super) fn stop(&mut self, plane: &mut PortablePlane, mesh: &Mesh, now: Instant) {
-        self.look(plane, mesh, now);
+    pub(super) fn stop(&mut self, plane: &mut PortablePlane, mesh: &Mesh, readings: &Readings, now: Instant) {
+        self.look(plane, mesh, readings, now);
         self.file.write(&self.view.ledger, now);
     }
 }

@@ -37,11 +37,20 @@ pub(super) struct Target {
     pub(super) blind: bool,
 }
 
+/// What is known of interfaces that are no hard interfaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Others {
+    /// Numbers of those that are not the owner's: they are for guests, or in another mesh.
+    pub(super) not_owners: Vec<u32>,
+    /// This node offers a way to the Internet.
+    pub(super) gateway: bool,
+}
+
 /// What the main loop tells the reader.
 #[derive(Debug, PartialEq, Eq)]
 enum Order {
     /// Read these from now on, and at once.
-    Follow(Vec<Target>),
+    Follow(Vec<Target>, Others),
     /// Read the stations of this radio at once.
     Now { radio: u32 },
     /// The main loop knows that this station is gone.
@@ -57,6 +66,8 @@ struct Report {
     radio: Option<u32>,
     /// Share of the time that the radio's channel is busy, in percent, when it was just read.
     busy_percent: Option<u8>,
+    /// How much of the radio's time its owner took beside the mesh, in thousandths, when it was just looked at.
+    air: Option<u32>,
     inputs: Vec<Input>,
 }
 
@@ -65,6 +76,7 @@ struct Report {
 pub(super) struct Readings {
     started: bool,
     targets: Vec<Target>,
+    others: Others,
     orders: Option<Sender<Order>>,
     reports: Option<mpsc::Receiver<Report>>,
     news: Option<RadioNews>,
@@ -74,6 +86,8 @@ pub(super) struct Readings {
     inputs: Vec<Input>,
     /// How busy the channels of radios are, in percent.
     busy: SortedMap<LinkId, u8>,
+    /// How much of their time the owner takes beside the mesh, in thousandths.
+    air: SortedMap<LinkId, u32>,
 }
 
 impl Readings {
@@ -85,10 +99,11 @@ impl Readings {
     }
 
     /// Reads these hard interfaces, at once and from now on.
-    pub(super) fn follow(&mut self, targets: impl Iterator<Item = Target>) {
-        self.targets = targets.collect();
+    pub(super) fn follow(&mut self, targets: impl Iterator<Item = Target>, others: Others) {
+        (self.targets, self.others) = (targets.collect(), others);
         self.radios.retain(|_, id| self.targets.iter().any(|t| t.id == *id));
         self.busy.retain(|id, _| self.targets.iter().any(|t| t.id == *id));
+        self.air.retain(|id, _| self.targets.iter().any(|t| t.id == *id));
         self.order();
     }
 
@@ -109,7 +124,7 @@ impl Readings {
             // Not there: no driver for nl80211 is loaded, or none yet.
             self.news = crate::nl80211::open().and_then(|socket| RadioNews::open(&socket)).ok();
         }
-        self.tell(Order::Follow(self.targets.clone()));
+        self.tell(Order::Follow(self.targets.clone(), self.others.clone()));
     }
 
     fn tell(&self, order: Order) {
@@ -140,6 +155,9 @@ impl Readings {
                 if let Some(percent) = report.busy_percent {
                     self.busy.insert(report.id, percent);
                 }
+                if let Some(air) = report.air {
+                    self.air.insert(report.id, air);
+                }
                 self.inputs.extend(report.inputs);
             }
         }
@@ -162,6 +180,11 @@ impl Readings {
     pub(super) fn busy(&self) -> Vec<(String, u8)> {
         let named = |t: &Target| Some((t.name.clone(), *self.busy.get(&t.id)?));
         self.targets.iter().filter_map(named).collect()
+    }
+
+    /// How much of a hard interface's time its owner takes beside the mesh, in thousandths.
+    pub(super) fn air(&self, id: LinkId) -> u32 {
+        self.air.get(&id).copied().unwrap_or(0)
     }
 
     /// What was read and heard, for the core.
@@ -194,7 +217,7 @@ mod tests {
     fn nothing_is_read_before_the_start() {
         let mut readings = Readings::default();
         let target = Target { id: LinkId(0), ifindex: 1, name: "lo".to_owned(), wifi: false, blind: false };
-        readings.follow([target].into_iter());
+        readings.follow([target].into_iter(), Others::default());
         assert!(readings.orders.is_none());
     }
 }

@@ -127,6 +127,7 @@ pub fn snapshot(clients: u32) -> NodeSnapshot {
             mtu: 1532,
             wifi: true,
             primary: true,
+            owner_load: (600, 500),
             seqno: 1,
         }],
         neighbors: vec![NeighborView {
@@ -248,7 +249,7 @@ fn commons() -> CommonsView {
     let mut ledger = Ledger::default();
     ledger.book(day, Sums { carried: 5000, used_sent: 70, seconds: 60, ..Sums::default() });
     ledger.book_node(day, mac(2), NodeSums { carried: 5000, handed: 4000, used: 70 });
-    CommonsView { month: 5000, ledger, ..CommonsView::default() }
+    CommonsView { month: 5000, ledger, air: vec![(LinkId(0), 450)], ..CommonsView::default() }
 }
 
 fn address(ip: IpAddr, vid: Vid, contested: bool) -> AddressView {

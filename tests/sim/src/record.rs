@@ -145,6 +145,8 @@ enum Told {
         link: u8,
         sent: u64,
         received: u64,
+        #[serde(default)]
+        air: u32,
         line: Option<u64>,
     },
     Gives {
@@ -529,7 +531,8 @@ impl Told {
             Input::OwnerWaits(link) => Self::OwnerWaits { link: link.0 },
             Input::LinkUse(link, bytes) => Self::LinkUse { link: link.0, bytes: *bytes },
             Input::OwnerUse(link, used) => {
-                Self::OwnerUse { link: link.0, sent: used.sent, received: used.received, line: used.line }
+                let OwnerUse { sent, received, air, line } = *used;
+                Self::OwnerUse { link: link.0, sent, received, air, line }
             }
             Input::Gives(gives) => Self::Gives { gives: *gives },
             Input::LinkDown(link) => Self::LinkDown { link: link.0 },
@@ -593,8 +596,9 @@ impl Told {
             }
             Self::OwnerWaits { link } => Input::OwnerWaits(LinkId(*link)),
             Self::LinkUse { link, bytes } => Input::LinkUse(LinkId(*link), *bytes),
-            Self::OwnerUse { link, sent, received, line } => {
-                Input::OwnerUse(LinkId(*link), OwnerUse { sent: *sent, received: *received, line: *line })
+            Self::OwnerUse { link, sent, received, air, line } => {
+                let used = OwnerUse { sent: *sent, received: *received, air: *air, line: *line };
+                Input::OwnerUse(LinkId(*link), used)
             }
             Self::Gives { gives } => Input::Gives(*gives),
             Self::LinkDown { link } => Input::LinkDown(LinkId(*link)),

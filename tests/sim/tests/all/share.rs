@@ -40,7 +40,7 @@ fn owner(world: &mut World, node: usize, time: u64, part: impl Fn(u64) -> u64) -
     for s in 0..time {
         for link in [0, 1] {
             let bytes = LINE * part(s) / 100;
-            let used = OwnerUse { sent: bytes, received: bytes, line: Some(LINE) };
+            let used = OwnerUse { sent: bytes, received: bytes, air: 0, line: Some(LINE) };
             world.tell(node, Input::OwnerUse(LinkId(link), used));
         }
         let before = (next(world, 0, 3), next(world, 3, 0));
