@@ -248,7 +248,8 @@ fn prometheus_gets_both_of_its_formats() {
     for line in [
         "# TYPE meshwork_dropped_frames_total counter",
         "meshwork_dropped_frames_total{reason=\"ttl\"} 1",
-        "meshwork_events_total{name=\"tx\"} 8",
+        "meshwork_events_total{name=\"forward\"} 0",
+        "meshwork_class_sent_bytes_total{ifname=\"wlan0\",class=\"relay\"} 1000",
         "meshwork_neighbor_tq_ratio{ifname=\"wlan0\",neigh=\"02:00:00:00:00:14\",orig=\"02:00:00:00:00:02\"} 0.941",
         "meshwork_uptime_seconds 61.500",
         "meshwork_gateway_selected{orig=\"02:00:00:00:00:05\"} 1",
@@ -258,6 +259,44 @@ fn prometheus_gets_both_of_its_formats() {
     let (_, head, open) = node.get_as("/metrics", "Accept: application/openmetrics-text; version=1.0.0,*/*;q=0.1\r\n");
     assert!(head.contains("application/openmetrics-text; version=1.0.0"), "{head}");
     assert!(open.contains("# TYPE meshwork_dropped_frames counter\n") && open.ends_with("\n# EOF\n"), "{open}");
+}
+
+#[test]
+fn what_the_owner_sends_is_for_those_who_may_know() {
+    let node = Node::new("http-owners-bytes", 0);
+    // The owner's, and what passes the mesh interface: beside what guests did it would tell the same.
+    for what in ["class=\"owner\"", "ifname=\"mesh0\"", "name=\"tx", "name=\"rx"] {
+        for accept in ["", "Accept: application/openmetrics-text; version=1.0.0\r\n"] {
+            let (.., text) = node.get_as("/metrics", accept);
+            let shown =
+                text.lines().find(|l| l.contains(what) && !l.contains("build_info") && !l.contains("dropped\""));
+            assert_eq!(shown, None, "{what} is shown to everybody");
+            let (.., text) = node.get_as("/metrics", &format!("Authorization: Bearer 0123456789abcdef\r\n{accept}"));
+            assert!(text.contains(what), "{what} is kept from the owner");
+        }
+    }
+    let public = |path: &str, at: &str| node.get(path).pointer(at).cloned();
+    let all = |path: &str, at: &str| node.all(path).pointer(at).cloned();
+    for (path, at) in [
+        ("/api/v1/links", "/interfaces/0/classes/owner"),
+        ("/api/v1/status", "/status/interfaces/0/classes/owner"),
+        ("/api/v1/status", "/status/statistics/counters/tx_bytes"),
+        ("/api/v1/status", "/status/statistics/interfaces/mesh0"),
+        ("/api/v1/status", "/status/line/down/owner_kbits"),
+        ("/api/v1/gateways", "/line/up/owner_kbits"),
+        ("/api/v1/statistics", "/statistics/counters/rx_bytes"),
+        ("/api/v1/statistics", "/statistics/interfaces/mesh0"),
+        ("/api/v1/device", "/interfaces/0/statistics"),
+        ("/api/v1/share", "/share/days/0/sent_bytes"),
+        ("/api/v1/share", "/share/owner"),
+    ] {
+        assert_eq!(public(path, at), None, "{path} shows {at} to everybody");
+        assert!(all(path, at).is_some(), "{path} keeps {at} from the owner");
+    }
+    // What was carried is for everybody, and what interfaces sent at all.
+    assert!(public("/api/v1/links", "/interfaces/0/classes/relay/bytes").is_some());
+    assert!(public("/api/v1/statistics", "/statistics/counters/forward_bytes").is_some());
+    assert!(public("/api/v1/device", "/interfaces/1/statistics/tx_bytes").is_some());
 }
 
 #[test]

@@ -435,7 +435,7 @@ pub struct LineWay {
     /// What they have.
     pub guests_kbits: u64,
     /// What the owner has.
-    pub owner_kbits: u64,
+    pub owner_kbits: Option<u64>,
     /// `free`, `full` or, while nobody answers, `blind`.
     pub state: String,
     /// How long packets wait in its queue, missing while nobody answers.

@@ -605,7 +605,7 @@ pub fn line(s: &NodeSnapshot) -> Option<LineView> {
         line_kbits: d.line,
         allowed_kbits: d.allowed,
         guests_kbits: d.guests,
-        owner_kbits: d.owner,
+        owner_kbits: Some(d.owner),
         state: d.state.to_owned(),
         waits_usecs: d.waits,
         waiting: d.waiting,

@@ -70,6 +70,9 @@ pub(super) fn status(v: &View<'_>) -> Made {
     if !v.full {
         status.config = ConfigView::default();
         status.alarms = status.alarms.into_iter().filter_map(privacy::public).collect();
+        status.interfaces = status.interfaces.into_iter().map(privacy::interface).collect();
+        status.line = status.line.map(privacy::line);
+        status.statistics = privacy::counters(status.statistics, &v.s.mesh_name);
     }
     let mut json = Json::answer(v);
     json.field("status", &mut status);
@@ -79,7 +82,8 @@ pub(super) fn status(v: &View<'_>) -> Made {
 /// Hard interfaces.
 pub(super) fn links(v: &View<'_>) -> Made {
     let mut json = Json::answer(v);
-    json.list("interfaces", view::interfaces(v.s, &v.about.setup));
+    let all = view::interfaces(v.s, &v.about.setup);
+    json.list("interfaces", all.map(|i| if v.full { i } else { privacy::interface(i) }));
     Ok(json.close())
 }
 
@@ -115,16 +119,17 @@ pub(super) fn clients(v: &View<'_>) -> Made {
 pub(super) fn gateways(v: &View<'_>) -> Made {
     let mut json = Json::answer(v);
     json.list("gateways", view::gateways(v.s));
-    if let Some(mut line) = view::line(v.s) {
+    if let Some(mut line) = view::line(v.s).map(|l| if v.full { l } else { privacy::line(l) }) {
         json.field("line", &mut line);
     }
     Ok(json.close())
 }
 
-/// Counters.
+/// Counters; those of the owner for those who may know.
 pub(super) fn statistics(v: &View<'_>) -> Made {
     let mut json = Json::answer(v);
-    json.field("statistics", &mut view::statistics(v.s));
+    let all = view::statistics(v.s);
+    json.field("statistics", &mut if v.full { all } else { privacy::counters(all, &v.s.mesh_name) });
     Ok(json.close())
 }
 

@@ -1,6 +1,7 @@
 //! Figures for Prometheus, in its text format and as OpenMetrics. The two differ in how counters are called.
 
 use super::json::Made;
+use super::privacy;
 use super::site::View;
 use crate::control::view;
 use mesh_core::queue::{Class, ClassCount};
@@ -81,6 +82,7 @@ impl Metrics {
         }
         self.interfaces(v);
         let counted = view::statistics(s);
+        let counted = if v.full { counted } else { privacy::counters(counted, &s.mesh_name) };
         self.counter(
             "events",
             "What control side and data plane counted, by name; names with bytes in them are bytes.",
@@ -158,7 +160,9 @@ impl Metrics {
                 self.sample(&[("ifname", &i.hard_ifname)], &ratio(percent.into(), 100));
             }
         }
-        let ports = || std::iter::once((&v.s.mesh_name, &v.s.io.host)).chain(v.s.io.links.iter().map(|(n, p)| (n, p)));
+        // What passes the mesh interface is the owner's and guests'.
+        let mesh = v.full.then_some((&v.s.mesh_name, &v.s.io.host));
+        let ports = || mesh.into_iter().chain(v.s.io.links.iter().map(|(n, p)| (n, p)));
         type Value = fn(&crate::io::PortCounters) -> u64;
         let families: [(&str, &str, Value); 4] = [
             ("interface_received_bytes", "Bytes received, Ethernet headers included.", |p| p.rx_bytes),
@@ -194,7 +198,7 @@ impl Metrics {
         }
         type Value = fn(&ClassCount) -> String;
         let families: [(&str, &str, Value); 6] = [
-            ("class_sent_bytes", "Bytes sent: control, the owner's, guests', carried for others.", |c| {
+            ("class_sent_bytes", "Bytes sent: control, guests', carried for others; the owner's with a login.", |c| {
                 c.bytes.to_string()
             }),
             ("class_sent_frames", "Frames sent, by class.", |c| c.frames.to_string()),
@@ -210,7 +214,7 @@ impl Metrics {
         for (name, help, value) in families {
             self.counter(name, help);
             for (ifname, counts, _) in queues {
-                for &class in Class::ALL {
+                for &class in Class::ALL.iter().filter(|c| v.full || **c != Class::Owner) {
                     let labels: [(&str, &dyn Display); 2] = [("ifname", ifname), ("class", &class.name())];
                     self.sample(&labels, &value(counts.of(class)));
                 }

@@ -232,10 +232,13 @@ pub(super) fn device(v: &View<'_>) -> Made {
         })
     };
     let s = v.s;
-    let mesh = json!({
+    let mut mesh = json!({
         "name": s.mesh_name, "type": "virtual", "up": true, "mac": Mac(s.mesh.host_mac), "mtu": s.host_mtu,
-        "statistics": port(&s.io.host),
     });
+    // What passes there is the owner's and guests'.
+    if let (true, Some(mesh)) = (v.full, mesh.as_object_mut()) {
+        mesh.insert("statistics".to_owned(), port(&s.io.host));
+    }
     let hard = s.mesh.links.iter().map(|l| {
         let counters = s.io.links.iter().find(|(name, _)| *name == l.name).map(|(_, p)| *p).unwrap_or_default();
         json!({

@@ -1,6 +1,8 @@
 //! What is not for everybody: clients, and what their owners do.
 
-use crate::control::protocol::EventView;
+use crate::control::protocol::{EventView, Interface, LineView, Statistics};
+use mesh_core::counters::Count;
+use mesh_core::queue::Class;
 
 /// An event without clients' addresses; `None` for what is about one client alone.
 pub(super) fn public(mut event: EventView) -> Option<EventView> {
@@ -12,6 +14,30 @@ pub(super) fn public(mut event: EventView) -> Option<EventView> {
     event.ip_address = None;
     event.tt_vid = None;
     Some(event)
+}
+
+/// What the owner and guests of this node sent and received in all; beside what guests did, the owner's follows.
+pub(super) const OF_CLIENTS: [Count; 4] = [Count::Tx, Count::TxBytes, Count::Rx, Count::RxBytes];
+
+/// Counters without those of the owner, alone or with guests: the mesh interface has no others.
+pub(super) fn counters(mut all: Statistics, mesh: &str) -> Statistics {
+    for count in OF_CLIENTS {
+        all.counters.remove(count.name());
+    }
+    all.interfaces.remove(mesh);
+    all
+}
+
+/// A hard interface without what left by it for the owner.
+pub(super) fn interface(mut of: Interface) -> Interface {
+    of.classes.remove(Class::Owner.name());
+    of
+}
+
+/// The line to the Internet without what the owner has of it.
+pub(super) fn line(mut line: LineView) -> LineView {
+    (line.down.owner_kbits, line.up.owner_kbits) = (None, None);
+    line
 }
 
 /// True if `given` is the token in `file`. Takes as long for a wrong one as for the right one.
