@@ -290,11 +290,8 @@ impl Config {
         match raw::from_toml(source) {
             Ok(table) => Self::check(&table, overrides).map_err(|problems| Errors::new(name, source, problems)),
             Err(e) => {
-                let place = Place::File(e.span().unwrap_or(0..0));
-                // Dates reach serde under a private name; nothing here is a date.
-                let what =
-                    if e.message().contains("datetime") { "found a date, no setting is one" } else { e.message() };
-                let text = format!("not readable as TOML: {}", what.replace('\n', ", "));
+                let place = Place::File(e.span);
+                let text = format!("not readable as TOML: {}", e.text);
                 Err(Errors::new(name, source, vec![Problem { place, key: String::new(), text }]))
             }
         }

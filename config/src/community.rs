@@ -66,9 +66,9 @@ impl Community {
     pub fn parse(file: &str, text: &str) -> Result<Self, Errors> {
         let table = raw::from_toml(text).map_err(|e| {
             let problem = Problem {
-                place: Place::File(e.span().unwrap_or(0..0)),
+                place: Place::File(e.span),
                 key: String::new(),
-                text: format!("not readable as TOML: {}", e.message().replace('\n', ", ")),
+                text: format!("not readable as TOML: {}", e.text),
             };
             Errors::new(file, text, vec![problem])
         })?;

@@ -4,7 +4,7 @@
 //! state of a running node. The way of a value:
 //!
 //! ```text
-//! file ──serde──▶ raw::Table ─┐
+//! file ──toml───▶ raw::Table ─┐
 //!                             ├─▶ checked::Config ──▶ print (the file that says the same)
 //! command line ─▶ Overrides ──┘                  └──▶ diff  (what a reload changes)
 //! ```

@@ -4,10 +4,10 @@
 //! The tree is not bound to TOML. Sources whose values have no type of their own (the command
 //! line, UCI) put [`Setting::Word`]s into it and go through the same checks.
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
+use std::ops::Range;
 pub use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +16,8 @@ pub enum Setting {
     Bool(bool),
     /// A whole number.
     Integer(i64),
-    /// A number with a decimal point.
-    Float(f64),
+    /// A number with a decimal point, as it was written: no setting takes one.
+    Float(String),
     /// Quoted text.
     Text(String),
     /// Text from a source without types; read as whatever the setting needs.
@@ -32,12 +32,52 @@ pub enum Setting {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table(pub Vec<(Spanned<String>, Spanned<Setting>)>);
 
+/// Why a text is no TOML, or holds what no setting can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The bytes of the file that it is about.
+    pub span: Range<usize>,
+    /// What is wrong with them.
+    pub text: String,
+}
+
 /// Reads a TOML file into the tree.
 ///
 /// # Errors
-/// What is no TOML, with its place in [`toml::de::Error::span`].
-pub fn from_toml(text: &str) -> Result<Table, toml::de::Error> {
-    toml::from_str(text)
+/// What is no TOML, with its place.
+pub fn from_toml(text: &str) -> Result<Table, Unreadable> {
+    match DeTable::parse(text) {
+        Ok(tree) => table(tree.into_inner()),
+        Err(e) => Err(Unreadable { span: e.span().unwrap_or(0..0), text: e.message().replace('\n', ", ") }),
+    }
+}
+
+// By hand and not with serde, whose readers cost a router 30 kB.
+fn table(tree: DeTable<'_>) -> Result<Table, Unreadable> {
+    let mut entries = Vec::new();
+    for (key, value) in tree {
+        let at = key.span();
+        entries.push((Spanned::new(at, key.into_inner().into_owned()), setting(value)?));
+    }
+    Ok(Table(entries))
+}
+
+fn setting(value: Spanned<DeValue<'_>>) -> Result<Spanned<Setting>, Unreadable> {
+    let span = value.span();
+    let bad = |text: &str| Unreadable { span: span.clone(), text: text.to_owned() };
+    let setting = match value.into_inner() {
+        DeValue::String(text) => Setting::Text(text.into_owned()),
+        DeValue::Boolean(yes) => Setting::Bool(yes),
+        DeValue::Integer(digits) => match i64::from_str_radix(digits.as_str(), digits.radix()) {
+            Ok(number) => Setting::Integer(number),
+            Err(_) => return Err(bad("the number is out of range")),
+        },
+        DeValue::Float(digits) => Setting::Float(digits.as_str().to_owned()),
+        DeValue::Datetime(_) => return Err(bad("found a date, no setting is one")),
+        DeValue::Array(items) => Setting::List(items.into_iter().map(setting).collect::<Result<_, _>>()?),
+        DeValue::Table(tree) => Setting::Table(table(tree)?),
+    };
+    Ok(Spanned::new(span, setting))
 }
 
 impl fmt::Display for Setting {
@@ -46,74 +86,11 @@ impl fmt::Display for Setting {
         match self {
             Self::Bool(v) => write!(f, "{v}"),
             Self::Integer(v) => write!(f, "{v}"),
-            Self::Float(v) => write!(f, "{v:?}"),
             Self::Text(v) => write!(f, "{v:?}"),
-            Self::Word(v) => write!(f, "{v}"),
+            Self::Float(v) | Self::Word(v) => write!(f, "{v}"),
             Self::List(v) => write!(f, "a list of {}", v.len()),
             Self::Table(_) => write!(f, "a table"),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Table {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Table;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Table, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Table(entries))
-            }
-        }
-        from.deserialize_map(Any)
-    }
-}
-
-impl<'de> Deserialize<'de> for Setting {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Setting;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("true or false, a number, text, a list or a table")
-            }
-            fn visit_bool<E>(self, v: bool) -> Result<Setting, E> {
-                Ok(Setting::Bool(v))
-            }
-            fn visit_i64<E>(self, v: i64) -> Result<Setting, E> {
-                Ok(Setting::Integer(v))
-            }
-            fn visit_f64<E>(self, v: f64) -> Result<Setting, E> {
-                Ok(Setting::Float(v))
-            }
-            fn visit_str<E>(self, v: &str) -> Result<Setting, E> {
-                Ok(Setting::Text(v.to_owned()))
-            }
-            fn visit_string<E>(self, v: String) -> Result<Setting, E> {
-                Ok(Setting::Text(v))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Setting, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Setting::List(items))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Setting, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Setting::Table(Table(entries)))
-            }
-        }
-        from.deserialize_any(Any)
     }
 }
 

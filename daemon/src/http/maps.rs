@@ -165,18 +165,9 @@ fn centi(load: [u64; 3]) -> f64 {
     f64::from(u32::try_from(load[0]).unwrap_or(0)) / 100.0
 }
 
-/// `2026-01-31T12:00:00+0000` of seconds since 1970. Source: H. Hinnant, "chrono-compatible low-level date algorithms".
+/// `2026-01-31T12:00:00+0000` of seconds since 1970.
 fn date(secs: u64) -> String {
-    let (days, rest) = (secs / 86_400 + 719_468, secs % 86_400);
-    let era = days / 146_097;
-    let day = days % 146_097;
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}+0000", rest / 3600, rest / 60 % 60, rest % 60)
+    format!("{}+0000", crate::telemetry::utc(secs))
 }
 
 #[cfg(test)]
