@@ -284,6 +284,7 @@ fn frame_types_are_offered() {
     assert_eq!(words, names);
 }
 
+#[cfg(feature = "desk")]
 #[test]
 fn the_manual_page_has_everything() {
     let page = args::man::page();
@@ -305,6 +306,7 @@ fn the_manual_page_has_everything() {
     }
 }
 
+#[cfg(feature = "desk")]
 /// Feeds `text` to a program; its output, or `None` where it is not installed.
 fn through(program: &str, flags: &[&str], text: &str) -> Option<(bool, String)> {
     let mut process = Process::new(program)
@@ -320,6 +322,7 @@ fn through(program: &str, flags: &[&str], text: &str) -> Option<(bool, String)> 
     Some((done.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }
 
+#[cfg(feature = "desk")]
 #[test]
 fn groff_reads_the_manual_page_without_complaint() {
     // Bare systems have no groff; then the checks above have to do.
@@ -327,6 +330,7 @@ fn groff_reads_the_manual_page_without_complaint() {
     assert!(good && text.is_empty(), "{text}");
 }
 
+#[cfg(feature = "desk")]
 #[test]
 fn completions_cover_every_command_and_flag() {
     for shell in ["bash", "zsh", "fish"] {
@@ -343,6 +347,7 @@ fn completions_cover_every_command_and_flag() {
     assert_eq!(args::complete::script("csh"), None);
 }
 
+#[cfg(feature = "desk")]
 /// What bash offers at the end of a command line.
 fn bash_offers(line: &str) -> Vec<String> {
     let script = args::complete::script("bash").unwrap();
@@ -357,6 +362,7 @@ fn bash_offers(line: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+#[cfg(feature = "desk")]
 #[test]
 fn bash_completes() {
     assert_eq!(bash_offers("meshwork ori"), ["originators"]);
@@ -371,6 +377,7 @@ fn bash_completes() {
     assert!(bash_offers("meshwork ping --count 3 --rec").contains(&"--record-route".to_owned()));
 }
 
+#[cfg(feature = "desk")]
 #[test]
 fn other_shells_can_read_theirs() {
     for shell in ["zsh", "fish"] {

@@ -423,8 +423,32 @@ fn texts_without_a_node() {
     assert!(code == 0 && out.starts_with("Usage: meshwork [FLAGS] COMMAND\n"), "{out}");
     assert_eq!(meshwork(&["help"]).1, out);
     assert_eq!(meshwork(&["ping", "-h"]).1, meshwork(&["help", "ping"]).1);
+    if cfg!(not(feature = "desk")) {
+        return;
+    }
     assert!(meshwork(&["man"]).1.starts_with(".TH MESHWORK 8"));
     assert!(meshwork(&["completions", "bash"]).1.contains("complete -F _meshwork meshwork"));
     let (code, _, err) = meshwork(&["completions", "csh"]);
     assert_eq!((code, err.as_str()), (2, "meshwork: found \"csh\", allowed: bash, zsh or fish\n"));
+}
+
+#[test]
+fn a_fault_is_told_before_it_ends_the_program() {
+    use std::os::unix::process::ExitStatusExt as _;
+    // Reads until somebody writes: nobody does.
+    let child = Command::new(env!("CARGO_BIN_EXE_meshwork"))
+        .args(["config", "check", "/dev/stdin"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    thread::sleep(std::time::Duration::from_millis(500));
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTRAP).unwrap();
+    let done = child.wait_with_output().unwrap();
+    let err = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.signal(), Some(5));
+    let address = err.split_once("fault at 0x").unwrap().1.split_once(", after 0x").unwrap().0;
+    assert!(u64::from_str_radix(address, 16).unwrap() > 0x1000, "{err}");
+    assert!(err.ends_with(" (signal 5): please report this line\n") && err.lines().count() == 1, "{err}");
 }

@@ -5,8 +5,10 @@
 //! refused where it does not belong.
 
 pub mod batctl;
+#[cfg(feature = "desk")]
 pub mod complete;
 pub mod help;
+#[cfg(feature = "desk")]
 pub mod man;
 mod parse;
 pub mod table;

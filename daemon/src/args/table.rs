@@ -903,6 +903,7 @@ const COMMANDS: &[Command] = &[
     },
     #[cfg(feature = "lab")]
     LAB,
+    #[cfg(feature = "desk")]
     Command {
         id: Id::Man,
         name: "man",
@@ -910,6 +911,7 @@ const COMMANDS: &[Command] = &[
         about: "In the form that man(1) reads: meshwork man > meshwork.8; man -l meshwork.8",
         ..NONE
     },
+    #[cfg(feature = "desk")]
     Command {
         id: Id::Completions,
         name: "completions",

@@ -46,6 +46,7 @@ type Out<'a> = &'a mut dyn Write;
 /// Exit codes: 0 done, 1 failed, 2 the command line or the configuration is wrong and nothing was
 /// started. `lab` has its own; `doctor` ends with 3 for warnings and 4 for errors.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::sys::fault::tell();
     let mut out = io::stdout().lock();
     let words = args::batctl::translate(words.into_iter().collect());
     let done = match words.and_then(args::parse) {
@@ -112,7 +113,9 @@ impl std::error::Error for Ended {}
 
 fn dispatch(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     match args.command.id {
+        #[cfg(feature = "desk")]
         Id::Man => print(out, &args::man::page()),
+        #[cfg(feature = "desk")]
         Id::Completions => completions(args, out),
         Id::Version => version(args.has("json"), out),
         Id::ConfigCheck => config_check(args, out),
@@ -181,6 +184,7 @@ fn version(json: bool, out: Out<'_>) -> anyhow::Result<()> {
     Ok(writeln!(out, "{versions}")?)
 }
 
+#[cfg(feature = "desk")]
 fn completions(args: &Args, out: Out<'_>) -> anyhow::Result<()> {
     let shell = args.operand(0).unwrap_or_default();
     let script = args::complete::script(shell)

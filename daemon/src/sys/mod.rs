@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod ethtool;
+pub mod fault;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod mmsg;
