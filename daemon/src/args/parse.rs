@@ -215,7 +215,7 @@ fn text(word: OsString, path: &[&'static Command]) -> Result<String, UsageError>
 fn number_ahead(parser: &mut lexopt::Parser) -> Option<String> {
     let mut raw = parser.try_raw_args()?;
     let word = raw.peek()?.to_str()?.to_owned();
-    // Not read as f64, whose tables weigh 15 kB: what it is worth is asked where it is used.
+    // What it is worth is asked where it is used.
     let digits = word.strip_prefix(['-', '+']).unwrap_or(&word);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());

@@ -133,7 +133,7 @@ impl Reader<'_> {
                     Err(_) => match word.parse::<u64>() {
                         Ok(n) => out.put_named(kind::INT64, name, &n.to_be_bytes()),
                         Err(_) => {
-                            // By the reader that is there anyway; the one of f64 brings tables of 15 kB.
+                            // By the reader that is there anyway.
                             let number = serde_json::from_str::<serde_json::Value>(word).ok()?.as_f64()?;
                             out.put_named(kind::DOUBLE, name, &number.to_bits().to_be_bytes());
                         }
