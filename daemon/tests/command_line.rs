@@ -7,7 +7,9 @@ use meshwork::args::{self, Args, Id, Parsed};
 use meshwork::setup;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+#[cfg(feature = "desk")]
 use std::io::Write;
+#[cfg(feature = "desk")]
 use std::process::{Command as Process, Stdio};
 
 fn parse(line: &str) -> Result<Parsed, String> {
@@ -306,8 +308,8 @@ fn the_manual_page_has_everything() {
     }
 }
 
-#[cfg(feature = "desk")]
 /// Feeds `text` to a program; its output, or `None` where it is not installed.
+#[cfg(feature = "desk")]
 fn through(program: &str, flags: &[&str], text: &str) -> Option<(bool, String)> {
     let mut process = Process::new(program)
         .args(flags)
