@@ -2,6 +2,7 @@
 //!
 //! A subscriber of our own and not tracing-subscriber's, whose layers weigh 40 kB on a router; the lines are the same.
 
+use crate::sys::clock;
 use config::{Level, Log};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -25,7 +26,7 @@ impl Telemetry {
     /// Logging was started before.
     pub fn start(log: &Log) -> Result<Self, SetGlobalDefaultError> {
         let targets = Arc::new(RwLock::new(Targets::new(log)));
-        tracing::subscriber::set_global_default(Lines { targets: targets.clone() })?;
+        tracing::subscriber::set_global_default(Lines { targets: targets.clone(), write })?;
         Ok(Self { targets })
     }
 
@@ -89,6 +90,12 @@ fn filter(level: Level) -> LevelFilter {
 /// Writes a line for each event. Spans are not used.
 struct Lines {
     targets: Arc<RwLock<Targets>>,
+    write: fn(&str),
+}
+
+/// Nobody can be told when this fails.
+fn write(line: &str) {
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 impl Subscriber for Lines {
@@ -105,12 +112,11 @@ impl Subscriber for Lines {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut line = Line(String::new());
         let of = event.metadata();
-        let date = utc(since.as_secs());
+        let date = clock::utc(since.as_secs());
         let _ = write!(line.0, "{date}.{:06}Z {:>5} {}:", since.subsec_micros(), of.level(), of.target());
         event.record(&mut line);
         line.0.push('\n');
-        // Nobody can be told when this fails.
-        let _ = std::io::stderr().write_all(line.0.as_bytes());
+        (self.write)(&line.0);
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -154,23 +160,10 @@ impl fmt::Write for Plain<'_> {
     }
 }
 
-/// `2026-01-31T12:00:00` of seconds since 1970. Source: H. Hinnant, "chrono-compatible low-level date algorithms".
-pub(crate) fn utc(secs: u64) -> String {
-    let (days, rest) = (secs / 86_400 + 719_468, secs % 86_400);
-    let era = days / 146_097;
-    let day = days % 146_097;
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
     use tracing::Level as L;
 
     #[test]
@@ -187,28 +180,14 @@ mod tests {
 
     #[test]
     fn lines_carry_message_fields_and_no_commands() {
-        struct Keep(std::sync::Mutex<String>);
-        impl Subscriber for Keep {
-            fn enabled(&self, _: &Metadata<'_>) -> bool {
-                true
-            }
-            fn event(&self, event: &Event<'_>) {
-                let mut line = Line(String::new());
-                event.record(&mut line);
-                self.0.lock().unwrap().push_str(&line.0);
-            }
-            fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-                span::Id::from_u64(1)
-            }
-            fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-            fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-            fn enter(&self, _: &span::Id) {}
-            fn exit(&self, _: &span::Id) {}
-        }
-        let keep = Arc::new(Keep(std::sync::Mutex::default()));
-        tracing::subscriber::with_default(keep.clone(), || {
+        thread_local!(static SEEN: RefCell<String> = const { RefCell::new(String::new()) });
+        let targets = Arc::new(RwLock::new(Targets::new(&Log::parse("info").unwrap())));
+        let lines = Lines { targets, write: |line| SEEN.with_borrow_mut(|seen| seen.push_str(line)) };
+        tracing::subscriber::with_default(lines, || {
             tracing::warn!(name = "a\"b", wire = %"\u{1b}[31m", level = 3, "so {}", "it is");
         });
-        assert_eq!(*keep.0.lock().unwrap(), " so it is name=\"a\\\"b\" wire=\\u{1b}[31m level=3");
+        let seen = SEEN.take();
+        let rest = seen.split_once("Z  WARN meshwork::telemetry::tests:").unwrap().1;
+        assert_eq!(rest, " so it is name=\"a\\\"b\" wire=\\u{1b}[31m level=3\n");
     }
 }

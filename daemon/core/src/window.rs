@@ -102,8 +102,8 @@ impl Watch {
         (watched >= Self::FEW).then_some((watched + 2) / (lost + 1))
     }
 
-    /// The same for what is noted later than counted: the newest number is on its way still, if the one before it
-    /// was noted. Not of a young window, where one number is worth a lot.
+    /// For numbers that are noted some time after they are counted, as echoes are: the newest one, if it is missing,
+    /// is still on its way where the one before it came. Not in a young window, where one number is worth a lot.
     #[must_use]
     pub const fn awaiting(mut self) -> Self {
         if self.age as u32 == WINDOW {
@@ -286,5 +286,19 @@ mod tests {
         s.take(u32::MAX, true, now);
         assert_eq!(s.take(0, true, now), Verdict::New);
         assert_eq!(s.take(u32::MAX, true, now), Verdict::Duplicate);
+    }
+
+    #[test]
+    fn the_newest_is_awaited_where_the_one_before_came() {
+        let mut w = Watch::default();
+        for _ in 0..63 {
+            w.slide(1, true);
+        }
+        assert_eq!(w.awaiting().count(), 63, "a young window is what it is");
+        w.slide(1, true);
+        w.slide(1, false);
+        assert_eq!((w.count(), w.awaiting().count()), (63, 64), "on its way");
+        w.slide(1, false);
+        assert_eq!((w.count(), w.awaiting().count()), (62, 62), "the one before was lost");
     }
 }

@@ -135,7 +135,7 @@ pub fn line(l: &LineView) -> String {
         let _ = writeln!(
             out,
             "  {name:4} carries {carries}: owner {}, guests {} of {} Mbit/s; {state}",
-            mbit(way.owner_kbits.unwrap_or(0)),
+            way.owner_kbits.map_or_else(|| "?".to_owned(), mbit),
             mbit(way.guests_kbits),
             mbit(way.allowed_kbits),
         );

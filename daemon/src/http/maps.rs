@@ -167,7 +167,7 @@ fn centi(load: [u64; 3]) -> f64 {
 
 /// `2026-01-31T12:00:00+0000` of seconds since 1970.
 fn date(secs: u64) -> String {
-    format!("{}+0000", crate::telemetry::utc(secs))
+    format!("{}+0000", crate::sys::clock::utc(secs))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What day it is where the machine stands.
+//! What day it is: where the machine stands, and in UTC.
 
 /// A day and the time of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,20 @@ pub fn local(secs: u64) -> Option<Local> {
         day: u8::try_from(parts.tm_mday).ok()?,
         minute: u16::try_from(parts.tm_hour * 60 + parts.tm_min).ok()?,
     })
+}
+
+/// `2026-01-31T12:00:00` of seconds since 1970. Source: H. Hinnant, "chrono-compatible low-level date algorithms".
+pub(crate) fn utc(secs: u64) -> String {
+    let (days, rest) = (secs / 86_400 + 719_468, secs % 86_400);
+    let era = days / 146_097;
+    let day = days % 146_097;
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
 #[cfg(test)]

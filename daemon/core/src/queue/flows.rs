@@ -267,17 +267,17 @@ impl Flows {
                 group.turns.rotate(new);
                 continue;
             }
-            let Some(Queued { mut frame, at }) = flow.frames.pop_front() else { break };
+            let Some(Queued { mut frame, at: since }) = flow.frames.pop_front() else { break };
             let len = frame.len();
             flow.bytes -= len as u32;
             (frames, bytes) = (frames + 1, bytes + len);
-            let marked = flow.codel.shortens(at, flow.bytes, now);
+            let marked = flow.codel.shortens(since, flow.bytes, now);
             if marked && !ecn::mark(&mut frame) {
                 gone(frame, Gone::Late);
                 continue;
             }
             flow.deficit -= len as i32;
-            out = Some(Popped { frame, at, marked });
+            out = Some(Popped { frame, at: since, marked });
             break;
         }
         self.took(at, frames, bytes);
